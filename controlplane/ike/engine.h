@@ -283,7 +283,7 @@ class Engine {
     void on_peer_moved(TimePoint now, ChildId child, Endpoint remote);
     /// ESP with an SPI that is not ours: answered with INVALID_SPI inside an IKE SA, if so configured.
     void on_unknown_spi(TimePoint now, Ipv4Address local, Ipv4Address remote, Spi spi);
-    void on_offload(TimePoint now, crypto::OffloadResult result);
+    void on_offload(TimePoint now, crypto::JobResult result);
     void on_authentication(TimePoint now, std::uint64_t request, const AuthenticationResult& result);
     /// NHRP (or a tunnel going down) does not need this peer any more.
     void on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote);
