@@ -188,6 +188,8 @@ struct ChildParameters {
     std::uint16_t replay_window = 64;       // 0: none
     std::string df_bit;                     // "", "clear", "set", "copy"
     bool reverse_route = false;
+    /// The peer's own address behind its NAT, from NAT-OA (RFC 3947, 5.2) in transport mode.
+    std::optional<Ipv4Address> remote_original;
     std::string user;                       // XAUTH user, if any
     std::optional<Ipv4Address> assigned_address;
 };
@@ -225,6 +227,7 @@ struct ChildState {
     Ipv4Address local;
     Ipv4Address remote;
     ProxyPair proxies;
+    std::optional<Ipv4Address> remote_original;   // as in ChildParameters
     bool up = false;           // false: the last pair of this flow is gone, or could not be had
     std::string reason;
 };

@@ -34,13 +34,32 @@ void RouterCore::run_timers() {
     if (ike.next_deadline() <= now) {
         ike.on_time(now);
     }
+    if (now >= next_usage_report) {
+        report_used_adjacencies();
+    }
+    if (nhrp.next_deadline() <= now) {
+        nhrp.on_time(now);
+    }
+    if (eigrp.next_deadline() <= now) {
+        eigrp.on_time(now);
+    }
 }
 
 void RouterCore::carry() {
-    carry_arp();
-    carry_ike();
-    carry_icmp();
-    commit_routes();
+    // One engine's actions may wake another; each pass carries what is there, and few passes settle it.
+    constexpr int kPasses = 4;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        carry_arp();
+        carry_ike();
+        carry_nhrp();
+        carry_eigrp();
+        carry_icmp();
+        commit_routes();
+        if (rib.generation() == routes_told) {
+            break;
+        }
+        tell_routes();
+    }
 }
 
 void RouterCore::carry_arp() {
@@ -100,7 +119,13 @@ void RouterCore::carry_ike() {
                 [this](const ike::InstallOutbound& a) { protection.install(a); },
                 [this](const ike::RemoveChild& a) { protection.remove(a); },
                 [this](const ike::MoveChild& a) { protection.move(a); },
-                [](const ike::ChildState& /*a*/) {},
+                [this](const ike::ChildState& a) {
+                    if (a.policy.crypto_map.empty()) {
+                        nhrp.on_tunnel_state(now, a.local, a.remote,
+                                             a.up ? nhrp::Engine::TunnelState::up : nhrp::Engine::TunnelState::down,
+                                             a.remote_original);
+                    }
+                },
                 [this](const ike::AuthenticateUser& a) {
                     ike.on_authentication(now, a.request, {});
                 },

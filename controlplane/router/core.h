@@ -3,6 +3,8 @@
 //   reconcile.cc    from the model to interfaces, routes, access lists, policies, engines
 //   punts.cc        what comes up from the dataplane
 //   carry.cc        what one engine says to the others
+//   tunnels.cc      NHRP, multipoint tunnels and their adjacencies
+//   routing.cc      EIGRP and the routing table
 //   exec_*.cc       show, clear, ping … that belong to no single engine
 #pragma once
 
@@ -14,8 +16,10 @@
 #include <vector>
 
 #include "controlplane/arp/engine.h"
+#include "controlplane/eigrp/engine.h"
 #include "controlplane/icmp/engine.h"
 #include "controlplane/ike/engine.h"
+#include "controlplane/nhrp/engine.h"
 #include "controlplane/rib/rib.h"
 #include "controlplane/router/forwarding.h"
 #include "controlplane/router/interfaces.h"
@@ -23,6 +27,17 @@
 #include "controlplane/router/router.h"
 
 namespace viaduct {
+
+/// The routing table as NHRP asks it: without NHRP's own routes.
+class NhrpRouteLookup final : public nhrp::RouteLookup {
+ public:
+    explicit NhrpRouteLookup(const RouterCore& router) : router_(router) {}
+    [[nodiscard]] std::optional<nhrp::Route> lookup(Ipv4Address destination) const override;
+    [[nodiscard]] std::string interface_name(IfIndex index) const override;
+
+ private:
+    const RouterCore& router_;
+};
 
 struct RouterCore {
     RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& sink, const RouterOptions& options_in);
@@ -44,6 +59,18 @@ struct RouterCore {
     Forwarding forwarding;
     Protection protection;
     ike::Engine ike;
+    NhrpRouteLookup nhrp_routes;
+    nhrp::Engine nhrp;
+    eigrp::Engine eigrp;
+    /// What NHRP said of the stations behind a multipoint tunnel, by protocol address.
+    struct TunnelAdjacency {
+        Station station;
+        bool temporary = false;
+    };
+    std::map<std::pair<IfIndex, Ipv4Address>, TunnelAdjacency> tunnel_adjacencies;
+    std::map<IfIndex, std::vector<Station>> multicast_peers;
+    std::uint64_t routes_told = 0;      // rib generation that EIGRP and NHRP know
+    TimePoint next_usage_report{};
     std::map<IfIndex, InterfaceStatus> interfaces;
     std::map<config::InterfaceName, IfIndex> indices;
     std::map<std::string, dataplane::AclId> acl_ids;
@@ -91,6 +118,23 @@ struct RouterCore {
     void run_timers();
     [[nodiscard]] std::optional<Ipv4Address> source_for(Ipv4Address destination) const;
     [[nodiscard]] Ipv4Address answer_from(IfIndex in) const;
+
+    // ── tunnels.cc ──
+    void configure_nhrp();
+    void carry_nhrp();
+    void on_nhrp_packet(const dataplane::Punt& punt);
+    void on_resolve(dataplane::Punt& punt);
+    void report_used_adjacencies();
+    void describe_tunnel_hop(const rib::ResolvedPath& path, const InterfaceStatus& at,
+                             const config::InterfaceConfig& config, dataplane::NextHop& hop);
+    [[nodiscard]] dataplane::SlotId slot_of(IfIndex tunnel, const Station& station);
+    void request_tunnel(IfIndex tunnel, const Station& station);
+
+    // ── routing.cc ──
+    void configure_eigrp();
+    void carry_eigrp();
+    void send_eigrp(const eigrp::SendPacket& action);
+    void tell_routes();
 
     // ── exec_*.cc ──
     void gather_rows();

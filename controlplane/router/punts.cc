@@ -70,9 +70,15 @@ void RouterCore::on_punt(dataplane::Punt& punt) {
         }
         break;
     case PuntReason::nhrp:
-    case PuntReason::gre_keepalive:
+        on_nhrp_packet(punt);
+        break;
     case PuntReason::resolve:
+        on_resolve(punt);
+        break;
     case PuntReason::redirect_nhrp:
+        nhrp.on_redirect(now, punt.in, punt.out, punt.nbma, punt.packet);
+        break;
+    case PuntReason::gre_keepalive:
     case PuntReason::options:
     case PuntReason::kCount:
         ++punts_dropped;
@@ -111,6 +117,10 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
     if (packet->protocol == kProtoIcmp) {
         icmp.on_packet(now, *packet);
         on_icmp_reports();
+        return;
+    }
+    if (packet->protocol == kProtoEigrp) {
+        eigrp.on_packet(now, punt.in, packet->source, packet->destination, packet->payload);
         return;
     }
     if (packet->protocol == kProtoUdp) {

@@ -392,7 +392,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
         const auto protection_of = protected_tunnel(status);
         tunnel.protected_by_ipsec = !config->tunnel.protection_profile.empty();
         if (protection_of && !protection_of->multipoint && protection_of->destination) {
-            tunnel.slot = protection.tunnel_slot(*protection_of, *protection_of->destination);
+            tunnel.slot = protection.tunnel_slot(*protection_of, {*protection_of->destination, std::nullopt});
         }
         // IOS: 1514 minus the encapsulation when nothing is configured.
         const auto overhead = kTunnelOverheadGre + (tunnel.key ? 4U : 0U) + (tunnel.checksum ? 4U : 0U) +
@@ -456,6 +456,8 @@ void RouterCore::configure_engines() {
         log.message("CRYPTO", Severity::warnings, "POLICY", "{}", problem);
     }
     ike.configure(now, model, std::move(ike_interfaces));
+    configure_nhrp();
+    configure_eigrp();
 }
 
 dataplane::NextHop RouterCore::describe(const rib::ResolvedPath& path) {
@@ -477,8 +479,7 @@ dataplane::NextHop RouterCore::describe(const rib::ResolvedPath& path) {
         return hop;  // drop
     }
     if (config->name.type == config::InterfaceType::tunnel) {
-        hop.kind = Kind::tunnel;
-        hop.nbma = config->tunnel.destination.value_or(Ipv4Address{});
+        describe_tunnel_hop(path, *at, *config, hop);
         return hop;
     }
     if (config->name.is_ethernet()) {

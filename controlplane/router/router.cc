@@ -38,7 +38,10 @@ RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& 
       icmp(random, log, [this](Ipv4Address destination) { return source_for(destination); }),
       forwarding(plane, [this](const rib::ResolvedPath& path) { return describe(path); }),
       protection(plane, log),
-      ike(random, log, offload, protection, protection) {}
+      ike(random, log, offload, protection, protection),
+      nhrp_routes(*this),
+      nhrp(random, log, nhrp_routes),
+      eigrp(random, log) {}
 
 Router::Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options)
     : core_(std::make_unique<RouterCore>(random, offload, sink, options)) {
@@ -115,7 +118,8 @@ void Router::poll(TimePoint now, WallTime wall) {
 }
 
 TimePoint Router::next_deadline() const {
-    return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->next_refresh});
+    return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(),
+                     core_->eigrp.next_deadline(), core_->next_refresh});
 }
 
 dataplane::Plane& Router::plane() {
@@ -142,6 +146,8 @@ void RouterCore::gather_rows() {
     add(routing_rows(*this));
     add(reachability_rows(*this));
     add(ike::exec_rows(ike));
+    add(nhrp::exec_rows(nhrp));
+    add(eigrp::exec_rows(eigrp));
 }
 
 void RouterCore::take_punts() {
