@@ -19,8 +19,7 @@ void append(ios::ExecRows& all, ios::ExecRows rows) {
 Console::Console() {
     book_.set_display([this](std::string_view line, bool console, bool monitor) {
         for (const auto& [id, session] : sessions_) {
-            const bool wanted =
-                (console && session->interactive) || (monitor && session->monitor);
+            const bool wanted = (console && session->interactive) || (monitor && session->monitor);
             if (!wanted) {
                 continue;
             }

@@ -47,8 +47,10 @@ public:
     /// What time it is, for the stamps of the messages that follow. Call before each Router::poll().
     void on_clock(TimePoint now, WallTime wall);
     void on_message(const LogMessage& message) override;
+
     /// Where syslog datagrams go; without it they are only counted.
     void set_syslog(LogBook::SyslogSender sender) { book_.set_syslog(std::move(sender)); }
+
     /// Threads of the process for `show processes`; without it only their names are shown.
     void set_processes(std::function<std::vector<Process>()> source) {
         processes_ = std::move(source);
@@ -57,21 +59,29 @@ public:
     // ── for Shell and the exec rows ──
     [[nodiscard]] Host& host();
     [[nodiscard]] const Host& host() const;
+
     [[nodiscard]] LogBook& book() { return book_; }
+
     [[nodiscard]] TimePoint now() const { return now_; }
+
     [[nodiscard]] WallTime wall() const { return wall_; }
+
     /// nullptr when there are kMaxSessions already.
     Session* open_session(const SessionSpec& spec);
     void close_session(std::uint32_t id);
     /// nullptr: none (a row that is run without a session).
     [[nodiscard]] Session* session(std::uint32_t id);
+
     [[nodiscard]] const std::map<std::uint32_t, std::unique_ptr<Session>>& sessions() const {
         return sessions_;
     }
+
     [[nodiscard]] std::vector<Process> processes() const;
     /// The commands that a privilege level may run; a match's id names a row of row().
     [[nodiscard]] const ios::CommandSet& commands(std::uint8_t privilege) const;
+
     [[nodiscard]] const ios::ExecRow& row(std::size_t id) const { return *rows_.at(id); }
+
     /// All rows, for the command reference.
     [[nodiscard]] std::vector<const ios::ExecRow*> rows() const { return rows_; }
 
@@ -93,10 +103,10 @@ private:
 };
 
 // The console's own rows, by topic. `console` outlives them.
-ios::ExecRows shell_rows(Console& console);    // enable, configure, exit, terminal, history …
-ios::ExecRows system_rows(Console& console);   // show version, clock, users, processes, logging …
+ios::ExecRows shell_rows(Console& console);  // enable, configure, exit, terminal, history …
+ios::ExecRows system_rows(Console& console);  // show version, clock, users, processes, logging …
 ios::ExecRows startup_rows(Console& console);  // show running-config, copy, write, reload …
-ios::ExecRows debug_rows(Console& console);    // debug, show debugging
+ios::ExecRows debug_rows(Console& console);  // debug, show debugging
 /// Rows that say "configured, not running" for features whose own rows are not in `present`.
 ios::ExecRows absent_rows(Console& console, const ios::CommandSet& present);
 

@@ -2,11 +2,9 @@
 
 #include <array>
 #include <cstdint>
-#include <utility>
-
-#include <regex.h>
-
 #include <fmt/format.h>
+#include <regex.h>
+#include <utility>
 
 namespace viaduct::console {
 
@@ -53,6 +51,7 @@ struct Filter::Impl {
     Impl& operator=(const Impl&) = delete;
     Impl(Impl&&) = delete;
     Impl& operator=(Impl&&) = delete;
+
     ~Impl() {
         if (compiled) {
             regfree(&expression);
@@ -66,10 +65,10 @@ struct Filter::Impl {
     Kind kind = Kind::include;
     regex_t expression{};
     bool compiled = false;
-    bool open = false;             // begin: found; section: within one
-    std::size_t indentation = 0;   // section: of its first line
+    bool open = false;  // begin: found; section: within one
+    std::size_t indentation = 0;  // section: of its first line
     std::size_t counted = 0;
-    std::string partial;           // the unfinished last line
+    std::string partial;  // the unfinished last line
 };
 
 FilteredLine split_filter(std::string_view line) {

@@ -12,7 +12,7 @@ namespace viaduct::console {
 /// Where a command line ends and its filter begins.
 struct FilteredLine {
     std::string_view command;  // without the blank before the bar
-    std::string_view filter;   // after the bar; empty: no filter
+    std::string_view filter;  // after the bar; empty: no filter
     bool has_filter = false;
     std::size_t filter_column = 0;  // of the filter's first byte in the whole line
 };

@@ -1,9 +1,8 @@
 #include "controlplane/console/help.h"
 
 #include <algorithm>
-#include <vector>
-
 #include <fmt/format.h>
+#include <vector>
 
 namespace viaduct::console {
 
@@ -24,8 +23,8 @@ bool is_keyword(const ios::Completion& completion) {
 bool is_typable(const ios::Completion& completion) {
     const std::string& word = completion.word;
     // Interface types begin with a capital letter and contain small ones; WORD and LINE do not.
-    return is_keyword(completion) ||
-           (word.size() > 1 && word[0] >= 'A' && word[0] <= 'Z' && word[1] >= 'a' && word[1] <= 'z');
+    return is_keyword(completion) || (word.size() > 1 && word[0] >= 'A' && word[0] <= 'Z' &&
+                                      word[1] >= 'a' && word[1] <= 'z');
 }
 
 std::string side_by_side(std::span<const ios::Completion> completions, unsigned width) {
@@ -37,8 +36,8 @@ std::string side_by_side(std::span<const ios::Completion> completions, unsigned 
     std::string out;
     for (std::size_t i = 0; i < completions.size(); ++i) {
         const bool last = i + 1 == completions.size() || (i + 1) % per_row == 0;
-        out += last ? completions[i].word + "\n"
-                    : fmt::format("{:<{}}", completions[i].word, column);
+        out +=
+            last ? completions[i].word + "\n" : fmt::format("{:<{}}", completions[i].word, column);
     }
     return out;
 }

@@ -21,12 +21,19 @@ public:
     }
 
     Result<void> save(std::string_view text) override { return router_.save(text); }
+
     [[nodiscard]] std::string startup_text() const override { return router_.startup_text(); }
+
     void request_reload() override { router_.request_reload(); }
+
     [[nodiscard]] Log& log() override { return router_.log(); }
+
     [[nodiscard]] const ios::ExecRows& exec_rows() const override { return router_.exec_rows(); }
+
     [[nodiscard]] TimePoint started_at() const override { return router_.started_at(); }
+
     [[nodiscard]] std::string cipher_path() const override { return router_.plane().cipher_path(); }
+
     [[nodiscard]] unsigned workers() const override { return router_.plane().workers(); }
 
 private:

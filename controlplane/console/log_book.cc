@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fmt/format.h>
 #include <optional>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace viaduct::console {
 
@@ -13,7 +12,8 @@ namespace {
 
 constexpr std::array<std::string_view, 12> kMonths{
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-constexpr std::array<std::string_view, 7> kWeekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<std::string_view, 7> kWeekdays{
+    "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::array<std::string_view, 8> kSeverities{"emergencies",
                                                       "alerts",
                                                       "critical",
@@ -23,8 +23,8 @@ constexpr std::array<std::string_view, 8> kSeverities{"emergencies",
                                                       "informational",
                                                       "debugging"};
 constexpr std::array<std::string_view, 24> kFacilities{
-    "kern",  "user",  "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
-    "uucp",  "sys9",  "sys10",  "sys11",  "sys12",  "sys13",  "sys14",  "cron",
+    "kern",   "user",   "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
+    "uucp",   "sys9",   "sys10",  "sys11",  "sys12",  "sys13",  "sys14",  "cron",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 
 struct Calendar {
@@ -105,7 +105,8 @@ std::string format_uptime(Duration uptime) {
         if (count == 0 && (!last || !text.empty())) {
             continue;
         }
-        text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", count, unit, count == 1 ? "" : "s");
+        text +=
+            fmt::format("{}{} {}{}", text.empty() ? "" : ", ", count, unit, count == 1 ? "" : "s");
     }
     return text;
 }
@@ -167,12 +168,10 @@ void LogBook::add(const LogMessage& message,
         return;
     }
     const bool is_debug = message.facility.empty();
-    std::string text = is_debug ? message.text
-                                : fmt::format("%{}-{}-{}: {}",
-                                              message.facility,
-                                              severity,
-                                              message.mnemonic,
-                                              message.text);
+    std::string text =
+        is_debug ? message.text
+                 : fmt::format(
+                       "%{}-{}-{}: {}", message.facility, severity, message.mnemonic, message.text);
     const std::string stamp = format_stamp(
         is_debug ? system.debug_timestamps : system.log_timestamps, system, wall, uptime);
     const std::string line = stamp.empty() ? text + "\n" : fmt::format("{}: {}\n", stamp, text);
@@ -215,12 +214,15 @@ void LogBook::add(const LogMessage& message,
 
 std::string LogBook::show(const config::SystemConfig& system) const {
     const config::LoggingConfig& logging = system.logging;
-    std::string out =
-        fmt::format("Syslog logging: {} (0 messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns)\n",
-                    logging.on ? "enabled" : "disabled");
-    out += fmt::format("    Console logging: {}\n", level_text(logging.console, logged_console_, false));
-    out += fmt::format("    Monitor logging: {}\n", level_text(logging.monitor, logged_monitor_, false));
-    out += fmt::format("    Buffer logging: {}\n", level_text(logging.buffered, logged_buffer_, false));
+    std::string out = fmt::format(
+        "Syslog logging: {} (0 messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns)\n",
+        logging.on ? "enabled" : "disabled");
+    out += fmt::format("    Console logging: {}\n",
+                       level_text(logging.console, logged_console_, false));
+    out += fmt::format("    Monitor logging: {}\n",
+                       level_text(logging.monitor, logged_monitor_, false));
+    out += fmt::format("    Buffer logging: {}\n",
+                       level_text(logging.buffered, logged_buffer_, false));
     out += fmt::format("    Trap logging: {}\n", level_text(logging.trap, logged_trap_, true));
     for (const Ipv4Address host : logging.hosts) {
         out += fmt::format("        Logging to {} (udp port 514), {} message lines logged\n",

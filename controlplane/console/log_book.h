@@ -40,6 +40,7 @@ public:
     using Display = std::function<void(std::string_view line, bool console, bool monitor)>;
 
     void set_syslog(SyslogSender sender) { syslog_ = std::move(sender); }
+
     void set_display(Display display) { display_ = std::move(display); }
 
     /// `uptime` and `wall` say when it happened.
@@ -47,6 +48,7 @@ public:
              const config::SystemConfig& system,
              WallTime wall,
              Duration uptime);
+
     void clear() { lines_.clear(), bytes_ = 0; }
 
     /// The whole text of `show logging`.

@@ -8,10 +8,10 @@
 namespace viaduct::console {
 
 enum class LoginKind : std::uint8_t {
-    none,      // comes in without being asked
+    none,  // comes in without being asked
     password,  // `login` with the line's password
-    local,     // a user name and its password
-    enable,    // the enable password
+    local,  // a user name and its password
+    enable,  // the enable password
 };
 
 /// How `line con 0` (or another line) lets people in.

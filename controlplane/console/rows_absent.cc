@@ -2,7 +2,6 @@
 // running configuration asks for them. They vanish by themselves when the feature brings its own rows.
 #include <algorithm>
 #include <array>
-
 #include <fmt/format.h>
 
 #include "controlplane/console/console.h"
@@ -28,9 +27,8 @@ bool has_nat(const config::RunningConfig& c) {
 }
 
 bool has_nhrp(const config::RunningConfig& c) {
-    return any_interface(c, [](const config::InterfaceConfig& i) {
-        return i.nhrp.network_id.has_value();
-    });
+    return any_interface(
+        c, [](const config::InterfaceConfig& i) { return i.nhrp.network_id.has_value(); });
 }
 
 bool has_eigrp(const config::RunningConfig& c) {
@@ -82,19 +80,19 @@ ios::ExecRows absent_rows(Console& console, const ios::CommandSet& present) {
         if (present.match(feature.pattern)) {
             continue;
         }
-        rows.push_back({.pattern = feature.pattern,
-                        .help = {},
-                        .privilege = 1,
-                        .run = [&console, feature](ios::ExecContext& context, const ios::Args&)
-                            -> std::unique_ptr<ios::ExecJob> {
-                            const bool configured =
-                                feature.configured(console.host().running());
-                            context.out += fmt::format(
-                                "% {}: {}\n",
-                                feature.title,
-                                configured ? "configured, not running" : "not configured");
-                            return nullptr;
-                        }});
+        rows.push_back(
+            {.pattern = feature.pattern,
+             .help = {},
+             .privilege = 1,
+             .run = [&console, feature](ios::ExecContext& context,
+                                        const ios::Args&) -> std::unique_ptr<ios::ExecJob> {
+                 const bool configured = feature.configured(console.host().running());
+                 context.out +=
+                     fmt::format("% {}: {}\n",
+                                 feature.title,
+                                 configured ? "configured, not running" : "not configured");
+                 return nullptr;
+             }});
     }
     return rows;
 }

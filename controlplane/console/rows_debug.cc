@@ -1,8 +1,7 @@
 // debug, undebug, show debugging: the switches of controlplane/log/log.h.
 #include <array>
-#include <string>
-
 #include <fmt/format.h>
+#include <string>
 
 #include "controlplane/console/console.h"
 
@@ -70,17 +69,17 @@ ios::ExecRows debug_rows(Console& console) {
     ios::ExecRows rows;
     for (std::size_t i = 0; i < kDebugWords.size(); ++i) {
         const DebugWords words = kDebugWords[i];
-        rows.push_back({.pattern = debug_patterns()[i],
-                        .help = debug_help(),
-                        .privilege = 15,
-                        .run = [&console, words](ios::ExecContext& context,
-                                                 const ios::Args& args)
-                            -> std::unique_ptr<ios::ExecJob> {
-                            console.host().log().set(words.flag, !args.negated());
-                            context.out += fmt::format(
-                                "{} is {}\n", words.title, args.negated() ? "off" : "on");
-                            return nullptr;
-                        }});
+        rows.push_back(
+            {.pattern = debug_patterns()[i],
+             .help = debug_help(),
+             .privilege = 15,
+             .run = [&console, words](ios::ExecContext& context,
+                                      const ios::Args& args) -> std::unique_ptr<ios::ExecJob> {
+                 console.host().log().set(words.flag, !args.negated());
+                 context.out +=
+                     fmt::format("{} is {}\n", words.title, args.negated() ? "off" : "on");
+                 return nullptr;
+             }});
     }
     rows.push_back({.pattern = "debug all",
                     .help = debug_help(),

@@ -1,6 +1,5 @@
 // Exec rows about the session itself: rights, modes, terminal, history.
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "controlplane/console/console.h"
@@ -31,9 +30,8 @@ ios::ExecRow row(Console& console,
 }
 
 Run request(ShellRequest what) {
-    return [what](Session& session, ios::ExecContext&, const ios::Args&) {
-        session.request = what;
-    };
+    return
+        [what](Session& session, ios::ExecContext&, const ios::Args&) { session.request = what; };
 }
 
 void show_terminal(const Session& session, std::string& out) {
@@ -57,18 +55,18 @@ ios::ExecRows shell_rows(Console& console) {
                        {{"disable", "Turn off privileged commands"}},
                        0,
                        request(ShellRequest::disable)));
-    rows.push_back(row(
-        console, "exit", {{"exit", "Exit from the EXEC"}}, 0, request(ShellRequest::close)));
-    rows.push_back(row(
-        console, "quit", {{"quit", "Exit from the EXEC"}}, 0, request(ShellRequest::close)));
+    rows.push_back(
+        row(console, "exit", {{"exit", "Exit from the EXEC"}}, 0, request(ShellRequest::close)));
+    rows.push_back(
+        row(console, "quit", {{"quit", "Exit from the EXEC"}}, 0, request(ShellRequest::close)));
     rows.push_back(row(
         console, "logout", {{"logout", "Exit from the EXEC"}}, 0, request(ShellRequest::close)));
-    rows.push_back(row(console,
-                       "configure [ terminal ]",
-                       {{"configure", "Enter configuration mode"},
-                        {"terminal", "Configure from the terminal"}},
-                       15,
-                       request(ShellRequest::configure)));
+    rows.push_back(row(
+        console,
+        "configure [ terminal ]",
+        {{"configure", "Enter configuration mode"}, {"terminal", "Configure from the terminal"}},
+        15,
+        request(ShellRequest::configure)));
     rows.push_back(row(console,
                        "terminal length <lines:0-512>",
                        {{"terminal", "Set terminal line parameters"},
@@ -77,6 +75,7 @@ ios::ExecRows shell_rows(Console& console) {
                        1,
                        [](Session& s, ios::ExecContext&, const ios::Args& args) {
                            s.length = args.number("lines");
+                           s.length_set = true;
                        }));
     rows.push_back(row(console,
                        "terminal width <columns:0-512>",
@@ -87,15 +86,14 @@ ios::ExecRows shell_rows(Console& console) {
                        [](Session& s, ios::ExecContext&, const ios::Args& args) {
                            s.width = args.number("columns");
                        }));
-    rows.push_back(row(console,
-                       "terminal [ no ] monitor",
-                       {{"terminal", "Set terminal line parameters"},
-                        {"no", "Negate a command or set its defaults"},
-                        {"monitor", "Copy debug output to the current terminal line"}},
-                       15,
-                       [](Session& s, ios::ExecContext&, const ios::Args& args) {
-                           s.monitor = !args.has("no");
-                       }));
+    rows.push_back(row(
+        console,
+        "terminal [ no ] monitor",
+        {{"terminal", "Set terminal line parameters"},
+         {"no", "Negate a command or set its defaults"},
+         {"monitor", "Copy debug output to the current terminal line"}},
+        15,
+        [](Session& s, ios::ExecContext&, const ios::Args& args) { s.monitor = !args.has("no"); }));
     rows.push_back(row(console,
                        "terminal history size <size:0-256>",
                        {{"terminal", "Set terminal line parameters"},

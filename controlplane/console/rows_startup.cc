@@ -74,14 +74,15 @@ void erase(Console& console, std::string& out) {
 }
 
 void ask_erase(Console& console, ios::ExecContext& context) {
-    confirmed(console,
-              context,
-              "Erasing the nvram filesystem will remove all configuration files! Continue? [confirm]",
-              [&console](std::string_view answer, std::string& out) {
-                  if (is_yes(answer)) {
-                      erase(console, out);
-                  }
-              });
+    confirmed(
+        console,
+        context,
+        "Erasing the nvram filesystem will remove all configuration files! Continue? [confirm]",
+        [&console](std::string_view answer, std::string& out) {
+            if (is_yes(answer)) {
+                erase(console, out);
+            }
+        });
 }
 
 void ask_reload(Console& console, ios::ExecContext& context) {
@@ -138,13 +139,12 @@ ios::ExecRows startup_rows(Console& console) {
                        [&console](ios::ExecContext& context, const ios::Args&) {
                            show_startup(console, context.out);
                        }));
-    rows.push_back(row("copy running-config startup-config",
-                       {{"copy", "Copy from one file to another"},
-                        {"running-config", "Copy from current system configuration"},
-                        {"startup-config", "Copy to startup configuration"}},
-                       [&console](ios::ExecContext& context, const ios::Args&) {
-                           ask_copy(console, context);
-                       }));
+    rows.push_back(row(
+        "copy running-config startup-config",
+        {{"copy", "Copy from one file to another"},
+         {"running-config", "Copy from current system configuration"},
+         {"startup-config", "Copy to startup configuration"}},
+        [&console](ios::ExecContext& context, const ios::Args&) { ask_copy(console, context); }));
     rows.push_back(row("write", {write}, memory));
     rows.push_back(row("write memory", {write, {"memory", "Write to NV memory"}}, memory));
     rows.push_back(row("write terminal", {write, {"terminal", "Write to terminal"}}, running));
@@ -153,11 +153,10 @@ ios::ExecRows startup_rows(Console& console) {
                        {{"erase", "Erase a filesystem"},
                         {"startup-config", "Erase contents of configuration memory"}},
                        erasing));
-    rows.push_back(row("reload",
-                       {{"reload", "Halt and perform a cold restart"}},
-                       [&console](ios::ExecContext& context, const ios::Args&) {
-                           ask_reload(console, context);
-                       }));
+    rows.push_back(row(
+        "reload",
+        {{"reload", "Halt and perform a cold restart"}},
+        [&console](ios::ExecContext& context, const ios::Args&) { ask_reload(console, context); }));
     return rows;
 }
 

@@ -1,8 +1,7 @@
 // Exec rows about the router as a whole: version, clock, users, processes, logging.
 #include <algorithm>
-#include <map>
-
 #include <fmt/format.h>
+#include <map>
 
 #include "controlplane/console/build_info.h"
 #include "controlplane/console/console.h"
@@ -51,9 +50,8 @@ void show_version(const Console& console, ios::ExecContext& context) {
     std::string& out = context.out;
     out += fmt::format("Viaduct Software, Version {}\n", kVersion);
     out += fmt::format("Compiled with {}, tuned for {}\n\n", kCompiler, kTuning);
-    out += fmt::format("{} uptime is {}\n",
-                       system.hostname,
-                       format_uptime(context.now - host.started_at()));
+    out += fmt::format(
+        "{} uptime is {}\n", system.hostname, format_uptime(context.now - host.started_at()));
     out += "System image file is \"viaduct\"\n\n";
     out += fmt::format("Forwarding: DPDK {}, {} worker{}\n",
                        kDpdkVersion,
@@ -85,11 +83,11 @@ void show_users(const Console& console, ios::ExecContext& context) {
 void show_processes(const Console& console, ios::ExecContext& context) {
     context.out += " PID  Runtime(ms)  Process\n";
     for (const Process& process : console.processes()) {
-        context.out += fmt::format(
-            "{:>4}  {:>11}  {}\n",
-            process.id,
-            std::chrono::duration_cast<std::chrono::milliseconds>(process.cpu).count(),
-            process.name);
+        context.out +=
+            fmt::format("{:>4}  {:>11}  {}\n",
+                        process.id,
+                        std::chrono::duration_cast<std::chrono::milliseconds>(process.cpu).count(),
+                        process.name);
     }
 }
 
@@ -122,12 +120,11 @@ ios::ExecRows system_rows(Console& console) {
                            context.out +=
                                format_clock(console.host().running().system, context.wall) + "\n";
                        }));
-    rows.push_back(row("show users",
-                       {show, {"users", "Display information about terminal lines"}},
-                       1,
-                       [&console](ios::ExecContext& context, const ios::Args&) {
-                           show_users(console, context);
-                       }));
+    rows.push_back(row(
+        "show users",
+        {show, {"users", "Display information about terminal lines"}},
+        1,
+        [&console](ios::ExecContext& context, const ios::Args&) { show_users(console, context); }));
     rows.push_back(row("show processes",
                        {show, {"processes", "Active process statistics"}},
                        1,
@@ -140,12 +137,11 @@ ios::ExecRows system_rows(Console& console) {
                        [&console](ios::ExecContext& context, const ios::Args&) {
                            context.out += console.book().show(console.host().running().system);
                        }));
-    rows.push_back(row("clear logging",
-                       {clear, {"logging", "Clear logging buffer"}},
-                       15,
-                       [&console](ios::ExecContext&, const ios::Args&) {
-                           console.book().clear();
-                       }));
+    rows.push_back(
+        row("clear logging",
+            {clear, {"logging", "Clear logging buffer"}},
+            15,
+            [&console](ios::ExecContext&, const ios::Args&) { console.book().clear(); }));
     rows.push_back(row("clear line <line:1-65535>",
                        {clear, {"line", "Reset a terminal line"}, {"line", "Line number"}},
                        15,

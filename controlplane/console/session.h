@@ -40,9 +40,10 @@ struct Session {
     bool interactive = false;
     std::uint8_t privilege = 1;
     std::string user;
-    unsigned length = 24;   // `terminal length`; 0: no paging
+    unsigned length = 24;  // `terminal length`; 0: no paging
+    bool length_set = false;  // by the operator or the line: the window does not change it
     unsigned width = 80;
-    bool monitor = false;   // `terminal monitor`
+    bool monitor = false;  // `terminal monitor`
     unsigned history_size = 10;
     std::deque<std::string> history;
     TimePoint opened;
@@ -51,7 +52,7 @@ struct Session {
     std::uint64_t log_lines_lost = 0;
     ShellRequest request = ShellRequest::none;
     std::optional<Question> question;
-    bool cleared = false;   // `clear line`
+    bool cleared = false;  // `clear line`
 };
 
 }  // namespace viaduct::console

@@ -18,7 +18,7 @@ namespace viaduct::console {
 enum class ShellMode : std::uint8_t { user, privileged, configuration };
 
 class Shell {
- public:
+public:
     /// `console` outlives the shell. Scripts start privileged, people as the line's configuration says.
     Shell(Console& console, ShellMode start);
     Shell(Console& console, const SessionSpec& spec);
@@ -55,7 +55,7 @@ class Shell {
     /// The terminal's size changed.
     void set_window(unsigned rows, unsigned columns);
 
- private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
