@@ -63,6 +63,7 @@ public:
     EspKey& operator=(const EspKey&) = delete;
     EspKey(EspKey&&) = delete;
     EspKey& operator=(EspKey&&) = delete;
+    ~EspKey() = default;
     /// Wipes the whole allocation, which is larger than the object, and frees it.
     static void operator delete(EspKey* key, std::destroying_delete_t);
 
@@ -87,9 +88,7 @@ public:
 private:
     friend class EspKeyMaker;
     friend class EspEngine;
-    friend class EspReference;
     EspKey() = default;
-    ~EspKey() = default;
 
     [[nodiscard]] const std::uint8_t* at(std::uint16_t offset) const {
         return reinterpret_cast<const std::uint8_t*>(this) + offset;
