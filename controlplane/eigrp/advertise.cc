@@ -157,8 +157,9 @@ std::optional<RouteTlv> Process::told(const Interface& i, Ipv4Prefix p, Telling 
         t.originator = r.originator;
     }
     const auto visible = visibility(i, r);
-    const bool same_interface = r.has_successor && r.successor_interface == i.state.index &&
-                                i.config.split_horizon && r.successor_origin != Origin::summary;
+    const auto& nearest = r.successor_interfaces;
+    const bool same_interface = r.has_successor && i.config.split_horizon &&
+                                std::binary_search(nearest.begin(), nearest.end(), i.state.index);
     // The interface's own network is known to whoever is on it.
     const bool own_network = same_interface && r.successor == kSelf;
     if (!must_answer && (visible == Visibility::never || own_network)) {

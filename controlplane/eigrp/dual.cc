@@ -263,6 +263,21 @@ void Process::passive(Route& r) {
     timers_.cancel(key(Timer::active, route_id(r.prefix)));
 }
 
+// IOS: of several successors each one's interface hears the poison reverse (capture "subnet up": the
+// second way of equal cost is answered with it).
+std::vector<IfIndex> Process::nearest_interfaces(const Route& r, const Path& best) const {
+    std::vector<IfIndex> out;
+    for (const auto& p : r.paths) {
+        if (p.distance == best.distance && feasible(r, p) && p.origin != Origin::summary &&
+            p.local() == best.local()) {
+            out.push_back(p.interface);
+        }
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
 // Takes the best way as it is now; the caller has seen that it is feasible, or that there is none.
 void Process::adopt(TimePoint now, Route& r) {
     const Path* best = best_path(r);
@@ -273,12 +288,15 @@ void Process::adopt(TimePoint now, Route& r) {
         r.fd = kInfinity;
         r.reported.delay_ps = kUnreachableDelay;
         r.has_successor = false;
+        r.successor_interfaces.clear();
     } else {
         VIADUCT_CHECK(feasible(r, *best));
         r.fd = std::min(r.fd, d);
         const auto total = total_of(*best);
+        auto interfaces = nearest_interfaces(r, *best);
         changed = changed || !r.has_successor || r.reported != total ||
-                  r.successor_interface != best->interface || r.successor_hop != best->next_hop ||
+                  r.successor_interface != best->interface ||
+                  r.successor_interfaces != interfaces || r.successor_hop != best->next_hop ||
                   r.successor_origin != best->origin || r.originator != best->originator ||
                   (r.external == nullptr) != (best->external == nullptr) ||
                   (r.external != nullptr && *r.external != *best->external);
@@ -289,6 +307,7 @@ void Process::adopt(TimePoint now, Route& r) {
         r.successor = best->neighbor;
         r.successor_origin = best->origin;
         r.successor_interface = best->interface;
+        r.successor_interfaces = std::move(interfaces);
         r.successor_hop = best->next_hop;
     }
     if (changed) {

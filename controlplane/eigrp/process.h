@@ -229,6 +229,7 @@ private:
     void uninstall(Route& r);
     void publish(Route& r, std::vector<NextHop> hops, RouteKind kind, Distance d);
     [[nodiscard]] const Path* best_path(const Route& r) const;
+    [[nodiscard]] std::vector<IfIndex> nearest_interfaces(const Route& r, const Path& best) const;
     [[nodiscard]] const Path* successor_path(const Route& r) const;
 
     [[nodiscard]] bool feasible(const Route& r, const Path& p) const { return p.rd < r.fd; }

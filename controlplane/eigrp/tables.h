@@ -160,6 +160,8 @@ struct Route {
     Origin successor_origin = Origin::neighbor;
     IfIndex successor_interface;
     Ipv4Address successor_hop;
+    /// Interfaces of all ways of the least distance, sorted: split horizon applies to each of them.
+    std::vector<IfIndex> successor_interfaces;
     bool has_successor = false;
     bool installed = false;
     std::vector<NextHop> next_hops;  // installed

@@ -264,7 +264,7 @@ public:
             }
             const auto& seg = segments_[s->second];
             const auto port = seg.by_address.find(h.gateway);
-            if (port != seg.by_address.end()) {
+            if (seg.up && port != seg.by_address.end()) {
                 out.push_back(seg.ports[port->second].node);
             }
         }
