@@ -363,7 +363,11 @@ bool Process::flush_updates(TimePoint now, Interface& i) {
     }
     i.blocked_since = kNever;
     i.told_before = i.cursor;
-    if (auto packet = packetize_update(i); packet != nullptr) {
+    auto packet = packetize_update(i);
+    if (i.cursor == log_end()) {
+        i.packetize_at = kNever;
+    }
+    if (packet != nullptr) {
         multicast(now, i, std::move(packet));
         return true;
     }

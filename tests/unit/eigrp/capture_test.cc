@@ -319,6 +319,7 @@ TEST_CASE("D4: the subnet of the second capture comes up as with IOS") {
     node.engine->on_packet(now, two.on, two.address, kAllRouters, frame(4).payload);
     pump(true);
     REQUIRE(seen.size() == 2);
+    INFO(to_hex(seen[0].payload) << " " << to_hex(seen[1].payload));
     CHECK(same_shape(seen[0], frame(6)));
     CHECK(parse_header(seen[0].payload)->ack == 45);
     CHECK(same_shape(seen[1], frame(9)));
