@@ -253,8 +253,9 @@ struct SaEvent {
 
 /// What the router itself sends.
 struct InjectOptions {
-    std::optional<IfIndex> interface;     // force the way out (multicast, DHCP): no route look-up
-    std::optional<Ipv4Address> next_hop;  // with interface
+    std::optional<IfIndex> interface;     // force the way out (multicast, DHCP): no route look-up. An Ethernet
+                                          // multicast/broadcast destination gets its own MAC (RFC 1112)
+    std::optional<Ipv4Address> next_hop;  // with interface: sent to this neighbour, whose host route is there
     std::optional<Ipv4Address> nbma;      // with a multipoint tunnel: GRE to this peer
     SlotId slot;                          // with nbma: the peer's protection slot
     bool bypass_policy = false;           // IKE: never caught by a crypto map
