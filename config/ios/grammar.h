@@ -33,9 +33,10 @@ namespace viaduct::ios {
 
 /// What one line matched: keywords by their own (full) words, arguments by their names.
 class Args {
- public:
+public:
     /// The keyword or argument was there.
     [[nodiscard]] bool has(std::string_view name) const { return values_.contains(name); }
+
     /// The text as typed (WORD, LINE, HEX) or, for a keyword, its full word; empty if absent.
     [[nodiscard]] std::string text(std::string_view name) const;
     /// A number, port or protocol; `otherwise` if absent.
@@ -44,16 +45,20 @@ class Args {
     [[nodiscard]] Ipv4Address address(std::string_view name) const;
     [[nodiscard]] std::optional<config::InterfaceName> interface(std::string_view name) const;
     [[nodiscard]] std::optional<MacAddress> mac(std::string_view name) const;
+
     /// The line began with `no` (or `undebug` for `debug`).
     [[nodiscard]] bool negated() const { return negated_; }
+
     /// The whole line as typed, without `no` and outer blanks.
     [[nodiscard]] const std::string& line() const { return line_; }
 
     void set(std::string name, std::string value) { values_[std::move(name)] = std::move(value); }
+
     void set_negated(bool negated) { negated_ = negated; }
+
     void set_line(std::string line) { line_ = std::move(line); }
 
- private:
+private:
     std::map<std::string, std::string, std::less<>> values_;
     std::string line_;
     bool negated_ = false;
@@ -83,8 +88,13 @@ struct Completion {
 /// A set of patterns that are possible at one prompt, each with a caller's id.
 /// Building is not cheap (it parses the patterns); one table is shared by all sessions of a router.
 class CommandSet {
- public:
+public:
+    /// What happens when two patterns match a line equally well: a refusal, or the one with the lower id
+    /// (for sets in which that is meant: the `no` forms of configuration rows).
+    enum class Ties : std::uint8_t { ambiguous, lowest_id };
+
     CommandSet();
+    explicit CommandSet(Ties ties);
     ~CommandSet();
     CommandSet(const CommandSet&) = delete;
     CommandSet& operator=(const CommandSet&) = delete;
@@ -98,15 +108,21 @@ class CommandSet {
         std::size_t id = 0;
         Args args;
     };
+
     /// Matches a whole line (no leading `no`, which the caller took off). A keyword wins over an
-    /// argument at the same place; otherwise two matches are an ambiguity.
+    /// argument at the same place, a number or address over a WORD, a WORD over a LINE; otherwise two
+    /// matches are an ambiguity. Where the better reading leads nowhere the other is tried, so a
+    /// password that looks like the beginning of a keyword is a password.
+    /// Values in Args: keywords by their full word; numbers, ports and protocols as decimal digits
+    /// (protocol `ip` stays "ip"); interfaces by their full name; quoted words without the quotes.
+    /// const and without hidden state: any number of threads may match at the same time.
     [[nodiscard]] tl::expected<Match, SyntaxError> match(std::string_view line) const;
 
     /// What may stand where the line ends: after a blank, every next word ("<cr>" if it may end here);
     /// within a word, those that begin with it.
     [[nodiscard]] std::vector<Completion> complete(std::string_view line) const;
 
- private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
