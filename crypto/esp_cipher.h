@@ -31,10 +31,6 @@
 #include "dataplane/base/random.h"
 #include "dataplane/base/result.h"
 
-// IPsec-MB's own names, so that its header stays out of this one.
-struct gcm_key_data;
-struct IMB_MGR;
-
 namespace viaduct::crypto {
 
 enum class Direction : std::uint8_t { encrypt, decrypt };
@@ -63,6 +59,7 @@ public:
     EspKey& operator=(const EspKey&) = delete;
     EspKey(EspKey&&) = delete;
     EspKey& operator=(EspKey&&) = delete;
+    ~EspKey() = default;
     /// Wipes the whole allocation, which is larger than the object, and frees it.
     static void operator delete(EspKey* key, std::destroying_delete_t);
 
@@ -87,15 +84,11 @@ public:
 private:
     friend class EspKeyMaker;
     friend class EspEngine;
-    friend class EspReference;
     EspKey() = default;
-    ~EspKey() = default;
 
     [[nodiscard]] const std::uint8_t* at(std::uint16_t offset) const {
         return reinterpret_cast<const std::uint8_t*>(this) + offset;
     }
-
-    [[nodiscard]] const gcm_key_data* gcm() const;
 
     Cipher cipher_{};
     Auth auth_{};

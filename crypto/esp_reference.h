@@ -27,7 +27,7 @@ public:
 private:
     EspReference() = default;
 
-    [[nodiscard]] Result<Bytes> icv(BytesView authenticated) const;
+    [[nodiscard]] Bytes icv(BytesView authenticated) const;
 
     Cipher cipher_ = Cipher::null;
     Auth auth_ = Auth::none;

@@ -161,7 +161,7 @@ void Engine::on_frame(TimePoint now, IfIndex interface, BytesView frame) {
     const bool for_us = owns(on, message->target_ip);
     const auto entry = entries_.find({interface, message->sender_ip});
     const bool probe = message->sender_ip.is_unspecified();
-    if (!probe && !on_link(on, message->sender_ip)) {
+    if (!probe && entry == entries_.end() && !on_link(on, message->sender_ip)) {
         ++counters_.foreign;
         return;
     }
@@ -208,7 +208,7 @@ void Engine::learn(TimePoint now, IfIndex interface, Ipv4Address address, MacAdd
     const auto timeout = interfaces_.at(interface).timeout;
     set_deadline(key, entry, now + std::max<Duration>(timeout - kRefreshBefore, timeout / 2));
     for (auto& held : std::exchange(entry.held, {})) {
-        actions_.emplace_back(ReleasePacket{std::move(held.packet)});
+        actions_.emplace_back(ReleasePacket{interface, address, std::move(held.packet)});
     }
 }
 
@@ -244,7 +244,7 @@ void Engine::on_wanted(TimePoint now, IfIndex interface, Ipv4Address address, If
     case Entry::State::reachable:
     case Entry::State::fixed:
         // Resolved between the punt and now.
-        actions_.emplace_back(ReleasePacket{std::move(packet)});
+        actions_.emplace_back(ReleasePacket{interface, address, std::move(packet)});
         break;
     }
 }

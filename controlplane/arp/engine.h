@@ -53,8 +53,10 @@ struct RemoveNeighbor {
     Ipv4Address address;
 };
 
-/// A packet that waited for the resolution: send it again the ordinary way.
+/// A packet that waited for the resolution: it goes to this neighbour now.
 struct ReleasePacket {
+    IfIndex interface;
+    Ipv4Address address;
     Bytes packet;
 };
 

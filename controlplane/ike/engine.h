@@ -188,6 +188,8 @@ struct ChildParameters {
     std::uint16_t replay_window = 64;       // 0: none
     std::string df_bit;                     // "", "clear", "set", "copy"
     bool reverse_route = false;
+    /// The peer's own address behind its NAT, from NAT-OA (RFC 3947, 5.2) in transport mode.
+    std::optional<Ipv4Address> remote_original;
     std::string user;                       // XAUTH user, if any
     std::optional<Ipv4Address> assigned_address;
 };
@@ -225,6 +227,7 @@ struct ChildState {
     Ipv4Address local;
     Ipv4Address remote;
     ProxyPair proxies;
+    std::optional<Ipv4Address> remote_original;   // as in ChildParameters
     bool up = false;           // false: the last pair of this flow is gone, or could not be had
     std::string reason;
 };
@@ -283,7 +286,7 @@ class Engine {
     void on_peer_moved(TimePoint now, ChildId child, Endpoint remote);
     /// ESP with an SPI that is not ours: answered with INVALID_SPI inside an IKE SA, if so configured.
     void on_unknown_spi(TimePoint now, Ipv4Address local, Ipv4Address remote, Spi spi);
-    void on_offload(TimePoint now, crypto::OffloadResult result);
+    void on_offload(TimePoint now, crypto::JobResult result);
     void on_authentication(TimePoint now, std::uint64_t request, const AuthenticationResult& result);
     /// NHRP (or a tunnel going down) does not need this peer any more.
     void on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote);

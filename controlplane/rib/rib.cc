@@ -229,6 +229,27 @@ Lookup Rib::look_up(Ipv4Address address) const {
     return {&found->route, found->paths};
 }
 
+std::pair<std::optional<Route>, std::vector<ResolvedPath>> Rib::look_up_without(Ipv4Address address,
+                                                                                Source source) const {
+    for (unsigned length = 33; length-- > 0;) {
+        const auto found = by_length_[length].find(address.value() & mask_of(length).value());
+        if (found == by_length_[length].end()) {
+            continue;
+        }
+        if (found->second->route.source != source) {
+            return {found->second->route, found->second->paths};
+        }
+        // What it stands in front of, if anything does.
+        for (const auto& offered : candidates_.at(found->second->route.prefix).offers) {
+            auto paths = offered.source == source ? std::vector<ResolvedPath>{} : resolve(offered, 0);
+            if (!paths.empty()) {
+                return {offered, std::move(paths)};
+            }
+        }
+    }
+    return {};
+}
+
 const Route* Rib::find(const Ipv4Prefix& prefix) const {
     const auto found = installed_.find(prefix);
     return found == installed_.end() ? nullptr : &found->second.route;

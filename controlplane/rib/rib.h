@@ -94,6 +94,9 @@ class Rib {
 
     /// Longest match among the routes that resolve.
     [[nodiscard]] Lookup look_up(Ipv4Address address) const;
+    /// The same as if there were no routes of this source.
+    [[nodiscard]] std::pair<std::optional<Route>, std::vector<ResolvedPath>> look_up_without(
+        Ipv4Address address, Source source) const;
     /// The installed route of exactly this prefix, or nullptr.
     [[nodiscard]] const Route* find(const Ipv4Prefix& prefix) const;
     /// Installed routes in order of prefix.

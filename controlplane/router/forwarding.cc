@@ -29,6 +29,23 @@ void Forwarding::release(const Path& path) {
     hops_.erase(found);
 }
 
+void Forwarding::keep(const Path& path) {
+    if (kept_.insert(path).second) {
+        acquire(path);
+    }
+}
+
+void Forwarding::drop(const Path& path) {
+    if (kept_.erase(path) != 0) {
+        release(path);
+    }
+}
+
+std::optional<dataplane::NextHopId> Forwarding::find(const Path& path) const {
+    const auto found = hops_.find(path);
+    return found == hops_.end() ? std::nullopt : std::optional(found->second.id);
+}
+
 std::optional<Forwarding::Path> Forwarding::path_of(dataplane::NextHopId id) const {
     const auto found = by_id_.find(id.value());
     return found == by_id_.end() ? std::nullopt : std::optional(found->second);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "controlplane/rib/rib.h"
@@ -32,9 +33,10 @@ class Forwarding {
     void interface_changed(IfIndex interface);
     void commit();
 
-    /// The next hop of this neighbour, made if it is not there yet: for what must stay referenced.
-    dataplane::NextHopId acquire(const Path& path);
-    void release(const Path& path);
+    /// Keeps the next hop of this neighbour even while no route uses it; drop() is the way back.
+    void keep(const Path& path);
+    void drop(const Path& path);
+    [[nodiscard]] std::optional<dataplane::NextHopId> find(const Path& path) const;
     /// The (interface, gateway) behind a next hop that the dataplane reports as used.
     [[nodiscard]] std::optional<Path> path_of(dataplane::NextHopId id) const;
 
@@ -51,12 +53,15 @@ class Forwarding {
         dataplane::NextHopId multipath;    // 0: single
     };
 
+    dataplane::NextHopId acquire(const Path& path);
+    void release(const Path& path);
     void redescribe(const Path& path, Hop& hop);
     void install(const Ipv4Prefix& prefix, Prefix& entry);
 
     dataplane::Plane& plane_;
     Describe describe_;
     std::map<Path, Hop> hops_;
+    std::set<Path> kept_;
     std::map<std::uint32_t, Path> by_id_;
     std::map<Ipv4Prefix, Prefix> prefixes_;
     bool staged_ = false;

@@ -66,7 +66,7 @@ void Protection::bind(Flow& flow, ike::ChildId child, SaIndex sa) {
     plane_.set_slot(flow.slot, sa);
 }
 
-dataplane::SlotId Protection::tunnel_slot(const ProtectedTunnel& tunnel, Ipv4Address peer) {
+dataplane::SlotId Protection::tunnel_slot(const ProtectedTunnel& tunnel, const Station& peer) {
     tunnels_[tunnel.interface] = tunnel;
     FlowKey key;
     key.policy.interface = tunnel.interface;
@@ -78,7 +78,7 @@ dataplane::SlotId Protection::tunnel_slot(const ProtectedTunnel& tunnel, Ipv4Add
     return wanted.slot;
 }
 
-void Protection::release_tunnel_slot(IfIndex tunnel, Ipv4Address peer) {
+void Protection::release_tunnel_slot(IfIndex tunnel, const Station& peer) {
     const auto settings = tunnels_.find(tunnel);
     if (settings == tunnels_.end()) {
         return;
@@ -101,7 +101,7 @@ Protection::FlowKey Protection::flow_key_of(const ike::ChildParameters& child) c
     FlowKey key;
     key.policy = child.policy;
     if (child.policy.crypto_map.empty() && child.policy.ezvpn.empty()) {
-        key.peer = child.remote.address;
+        key.peer = {child.remote.address, child.remote_original};
     } else {
         key.proxies = child.proxies;
     }
@@ -110,7 +110,7 @@ Protection::FlowKey Protection::flow_key_of(const ike::ChildParameters& child) c
 
 // ── acquires ────────────────────────────────────────────────────────────────────────────────────
 
-std::optional<ike::Acquire> Protection::acquire_tunnel(IfIndex tunnel, Ipv4Address peer) const {
+std::optional<ike::Acquire> Protection::acquire_tunnel(IfIndex tunnel, const Station& peer) const {
     const auto found = tunnels_.find(tunnel);
     if (found == tunnels_.end()) {
         return std::nullopt;
@@ -121,9 +121,9 @@ std::optional<ike::Acquire> Protection::acquire_tunnel(IfIndex tunnel, Ipv4Addre
     acquire.policy.interface = tunnel;
     acquire.policy.ipsec_profile = settings.profile;
     acquire.local = settings.source;
-    acquire.peers = {peer};
+    acquire.peers = {peer.address};
     acquire.proxies.local = {settings.source, host, kProtoGre, 0};
-    acquire.proxies.remote = {peer, host, kProtoGre, 0};
+    acquire.proxies.remote = {peer.address, host, kProtoGre, 0};
     acquire.transport = true;
     return acquire;
 }
@@ -181,6 +181,15 @@ std::optional<ike::DiscoverRequest> Protection::discover_for(const dataplane::Pu
     request.local_proxy = context.proxies.local;
     request.remote_proxy = context.proxies.remote;
     return request;
+}
+
+std::optional<Station> Protection::station_of(SaIndex sa) const {
+    const auto child = child_of(sa);
+    const auto found = child ? children_.find(*child) : children_.end();
+    if (found == children_.end() || found->second.flow.peer.address.is_unspecified()) {
+        return std::nullopt;
+    }
+    return found->second.flow.peer;
 }
 
 std::optional<ike::ChildId> Protection::child_of(SaIndex sa) const {

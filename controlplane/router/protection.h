@@ -20,6 +20,15 @@
 
 namespace viaduct {
 
+/// A station on the far side of a tunnel: the address that packets go to and, behind a NAT, its own. Two
+/// stations behind one NAT differ in `original` alone.
+struct Station {
+    Ipv4Address address;
+    std::optional<Ipv4Address> original;
+
+    auto operator<=>(const Station&) const = default;
+};
+
 /// A protected tunnel as the Router sees it.
 struct ProtectedTunnel {
     IfIndex interface;
@@ -41,8 +50,10 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     [[nodiscard]] dataplane::PolicyId policy_of(IfIndex interface) const;
 
     /// The slot for one peer of a protected tunnel, made on first use.
-    dataplane::SlotId tunnel_slot(const ProtectedTunnel& tunnel, Ipv4Address peer);
-    void release_tunnel_slot(IfIndex tunnel, Ipv4Address peer);
+    dataplane::SlotId tunnel_slot(const ProtectedTunnel& tunnel, const Station& peer);
+    void release_tunnel_slot(IfIndex tunnel, const Station& peer);
+    /// The station whose SA decrypted a packet; nullopt for an SA that protects no tunnel.
+    [[nodiscard]] std::optional<Station> station_of(SaIndex sa) const;
 
     // ── what the dataplane asks for ──
     /// What IKE is to be asked for a packet that hit an empty slot or rule; nullopt: nothing (a dynamic entry
@@ -50,7 +61,7 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     [[nodiscard]] std::optional<ike::Acquire> acquire_for(const dataplane::Punt& punt) const;
     [[nodiscard]] std::optional<ike::DiscoverRequest> discover_for(const dataplane::Punt& punt) const;
     /// The acquire that brings up a tunnel's peer without waiting for traffic (NHRP).
-    [[nodiscard]] std::optional<ike::Acquire> acquire_tunnel(IfIndex tunnel, Ipv4Address peer) const;
+    [[nodiscard]] std::optional<ike::Acquire> acquire_tunnel(IfIndex tunnel, const Station& peer) const;
     [[nodiscard]] std::optional<ike::ChildId> child_of(SaIndex sa) const;
 
     // ── what IKE says ──
@@ -77,7 +88,7 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     struct FlowKey {
         ike::PolicyRef policy;
         ike::ProxyPair proxies;
-        Ipv4Address peer;      // 0 for static lines: any of the entry's peers
+        Station peer;          // of a tunnel; 0 for crypto maps: any of the entry's peers
 
         auto operator<=>(const FlowKey&) const = default;
     };
@@ -130,7 +141,7 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     std::unordered_map<SaIndex, ike::ChildId> by_sa_;
     std::vector<Context> contexts_;                       // by cookie
     std::map<IfIndex, ProtectedTunnel> tunnels_;
-    std::unordered_map<dataplane::SlotId, std::pair<IfIndex, Ipv4Address>> tunnel_slots_;
+    std::unordered_map<dataplane::SlotId, std::pair<IfIndex, Station>> tunnel_slots_;
     std::map<std::string, std::vector<SaIndex>> manual_;  // by interface/map/seq text
     std::map<std::string, std::string> manual_signature_;
     std::map<IfIndex, Ipv4Address> local_addresses_;

@@ -162,7 +162,7 @@ class Protection::Compiler {
             rule.action = dataplane::PolicyRule::Action::discover;
         } else {
             rule.action = dataplane::PolicyRule::Action::protect;
-            const FlowKey key{ref, proxies.value_or(ike::ProxyPair{}), Ipv4Address{}};
+            const FlowKey key{ref, proxies.value_or(ike::ProxyPair{}), Station{}};
             auto& flow = owner_.flow(key);
             flow.configured = true;
             rule.slot = flow.slot;

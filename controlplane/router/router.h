@@ -33,6 +33,9 @@ struct RouterOptions {
     std::uint32_t nat_sessions = 65536;
 };
 
+/// The inside (core.h).
+struct RouterCore;
+
 class Router {
  public:
     Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options);
@@ -70,8 +73,7 @@ class Router {
     [[nodiscard]] TimePoint started_at() const;
 
  private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<RouterCore> core_;
     bool reload_requested_ = false;
 };
 
