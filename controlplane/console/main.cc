@@ -1,10 +1,10 @@
 // The program: reads the command line (CLI11 stands in this file alone) and hands over to a subcommand.
+#include <CLI/CLI.hpp>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "controlplane/console/build_info.h"
 #include "controlplane/console/client.h"
@@ -16,7 +16,8 @@ constexpr int kUsage = 2;
 
 int parse_and_run(int argc, char** argv) {
     CLI::App app{"Viaduct: a virtual VPN router that speaks IOS"};
-    app.set_version_flag("--version", std::string("viaduct ") + std::string(viaduct::console::kVersion));
+    app.set_version_flag("--version",
+                         std::string("viaduct ") + std::string(viaduct::console::kVersion));
     app.require_subcommand(1);
 
     viaduct::RunOptions run_options;
@@ -25,23 +26,20 @@ int parse_and_run(int argc, char** argv) {
     run->add_option("--platform", run_options.platform, "What of the machine it gets (YAML)")
         ->required();
     run->add_option("--config", run_options.config, "Its startup configuration")->required();
-    run->add_option("--dialect", run_options.dialect, "Language of the configuration")
-        ->check(CLI::IsMember({"ios", "pix"}));
 
     viaduct::console::ClientOptions client;
     client.socket = "/run/viaduct.sock";
     CLI::App* const console = app.add_subcommand("console", "The console of a running router");
     console->add_option("-s,--socket", client.socket, "Its socket")->capture_default_str();
-    console->add_option("-c,--command", client.commands, "Run this command and end; may be repeated")
+    console
+        ->add_option("-c,--command", client.commands, "Run this command and end; may be repeated")
         ->take_all()
         ->allow_extra_args(false);
 
     std::vector<std::string> files;
-    std::string dialect;
-    CLI::App* const check = app.add_subcommand("check", "Check configuration files without running them");
+    CLI::App* const check =
+        app.add_subcommand("check", "Check configuration files without running them");
     check->add_option("FILE", files, "Configuration files")->required();
-    check->add_option("--dialect", dialect, "Language (otherwise told from the text)")
-        ->check(CLI::IsMember({"ios", "pix"}));
 
     CLI::App* const reference = app.add_subcommand("reference", "Print the command reference");
     app.add_subcommand("lab", "Run a whole topology in one process (see viaduct lab --help)");
@@ -59,7 +57,7 @@ int parse_and_run(int argc, char** argv) {
         return viaduct::console::run_client(client);
     }
     if (check->parsed()) {
-        return viaduct::check_main(files, dialect);
+        return viaduct::check_main(files);
     }
     if (reference->parsed()) {
         return viaduct::reference_main();

@@ -6,11 +6,9 @@
 
 namespace viaduct {
 
-/// `--dialect`: which language a configuration file is written in.
 struct RunOptions {
     std::string platform;
     std::string config;
-    std::string dialect = "ios";
     char** arguments = nullptr;  // of the whole program, for `reload`
 };
 
@@ -18,7 +16,7 @@ struct RunOptions {
 int run_main(const RunOptions& options);
 
 /// `viaduct check`: 0 all lines are known; 1 some are not; 2 a file cannot be read.
-int check_main(const std::vector<std::string>& files, const std::string& dialect);
+int check_main(const std::vector<std::string>& files);
 
 /// `viaduct reference`: the commands of the language and of the exec mode, as Markdown.
 int reference_main();
