@@ -36,8 +36,8 @@ void try_ipsec_mb(IMB_MGR* manager, TrialData& data) {
         job->cipher_direction = IMB_DIR_ENCRYPT;
         job->chain_order = IMB_ORDER_CIPHER_HASH;
         job->hash_alg = IMB_AUTH_NULL;
-        job->enc_keys = keys.data();
-        job->dec_keys = keys.data();
+        job->enc_keys = static_cast<const void*>(keys.data());
+        job->dec_keys = static_cast<const void*>(keys.data());
         job->key_len_in_bytes = 24;
         job->src = packet.data();
         job->dst = packet.data();

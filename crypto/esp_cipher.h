@@ -31,10 +31,6 @@
 #include "dataplane/base/random.h"
 #include "dataplane/base/result.h"
 
-// IPsec-MB's own names, so that its header stays out of this one.
-struct gcm_key_data;
-struct IMB_MGR;
-
 namespace viaduct::crypto {
 
 enum class Direction : std::uint8_t { encrypt, decrypt };
@@ -93,8 +89,6 @@ private:
     [[nodiscard]] const std::uint8_t* at(std::uint16_t offset) const {
         return reinterpret_cast<const std::uint8_t*>(this) + offset;
     }
-
-    [[nodiscard]] const gcm_key_data* gcm() const;
 
     Cipher cipher_{};
     Auth auth_{};

@@ -21,6 +21,7 @@ static_assert(sizeof(EspKey) == 64);
 namespace {
 
 constexpr std::size_t kLine = 64;
+constexpr std::size_t kAesRoundKey = 16;
 
 /// Bytes of the expanded cipher key; AES has one round key more than it has rounds.
 std::size_t schedule_bytes(Cipher cipher) {
@@ -32,11 +33,11 @@ std::size_t schedule_bytes(Cipher cipher) {
     case Cipher::tdes_cbc:
         return 3 * kDesScheduleBytes;
     case Cipher::aes_cbc_128:
-        return 11 * 16;
+        return 11 * kAesRoundKey;
     case Cipher::aes_cbc_192:
-        return 13 * 16;
+        return 13 * kAesRoundKey;
     case Cipher::aes_cbc_256:
-        return 15 * 16;
+        return 15 * kAesRoundKey;
     case Cipher::aes_gcm_128:
     case Cipher::aes_gcm_192:
     case Cipher::aes_gcm_256:
@@ -183,7 +184,7 @@ private:
 
     void expand_aes_cbc(BytesView key) {
         // The expansion writes both directions; a key serves one.
-        alignas(16) std::array<std::uint8_t, 15 * 16> other;
+        alignas(16) std::array<std::uint8_t, 15 * kAesRoundKey> other;
         auto* own = at(key_->schedule_at_);
         const bool encrypts = key_->direction_ == Direction::encrypt;
         auto* enc = encrypts ? own : other.data();
