@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/des.h>
 
+#include "crypto/des_bitslice.h"
 #include "crypto/multi_buffer.h"
 
 namespace viaduct::crypto {
@@ -36,8 +37,8 @@ void try_ipsec_mb(IMB_MGR* manager, TrialData& data) {
         job->cipher_direction = IMB_DIR_ENCRYPT;
         job->chain_order = IMB_ORDER_CIPHER_HASH;
         job->hash_alg = IMB_AUTH_NULL;
-        job->enc_keys = keys.data();
-        job->dec_keys = keys.data();
+        job->enc_keys = static_cast<const void*>(keys.data());
+        job->dec_keys = static_cast<const void*>(keys.data());
         job->key_len_in_bytes = 24;
         job->src = packet.data();
         job->dst = packet.data();
@@ -106,6 +107,9 @@ void des_cbc_openssl(const void* schedules,
 }
 
 DesPath measure_des() {
+    if (DesBitslice::available()) {
+        return DesPath::bitslice;
+    }
     const auto manager = make_multi_buffer(EspIsa::best);
     TrialData data{};
     const auto ipsec_mb = best_of_three([&] { try_ipsec_mb(manager.get(), data); });

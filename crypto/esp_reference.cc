@@ -19,6 +19,14 @@ const char* gcm_name(std::size_t key_bytes) {
     return key_bytes == 24 ? "AES-192-GCM" : "AES-256-GCM";
 }
 
+/// In place. OpenSSL takes a call with a null pointer as the end of the AAD, so empty data is none.
+bool update(EVP_CIPHER_CTX* context, std::span<std::uint8_t> data) {
+    int written = 0;
+    return data.empty() ||
+           EVP_CipherUpdate(
+               context, data.data(), &written, data.data(), static_cast<int>(data.size())) == 1;
+}
+
 /// GCM over `data` in place; `tag` is written (encrypt) or compared (decrypt). False: wrong tag.
 bool gcm(BytesView key,
          BytesView nonce,
@@ -29,18 +37,15 @@ bool gcm(BytesView key,
     const Owner<EVP_CIPHER, EVP_CIPHER_free> cipher{
         EVP_CIPHER_fetch(Library::get().context(), gcm_name(key.size()), nullptr)};
     const CipherContext context{EVP_CIPHER_CTX_new()};
-    VIADUCT_CHECK(cipher != nullptr && context != nullptr);
+    VIADUCT_CHECK(cipher != nullptr);
+    VIADUCT_CHECK(context != nullptr);
     auto* c = context.get();
     int written = 0;
     VIADUCT_CHECK(
         EVP_CipherInit_ex2(c, cipher.get(), key.data(), nonce.data(), encrypt ? 1 : 0, nullptr) ==
             1 &&
         EVP_CipherUpdate(c, nullptr, &written, aad.data(), static_cast<int>(aad.size())) == 1);
-    if (!data.empty()) {
-        VIADUCT_CHECK(EVP_CipherUpdate(
-                          c, data.data(), &written, data.data(), static_cast<int>(data.size())) ==
-                      1);
-    }
+    VIADUCT_CHECK(update(c, data));
     if (!encrypt) {
         VIADUCT_CHECK(EVP_CIPHER_CTX_ctrl(
                           c, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) == 1);

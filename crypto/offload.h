@@ -107,6 +107,10 @@ class ThreadOffload final : public Offload {
 public:
     /// `queue_limit`: jobs waiting, not counting those being worked on.
     ThreadOffload(unsigned n_threads, std::function<void()> wake, std::size_t queue_limit = 4096);
+    ThreadOffload(const ThreadOffload&) = delete;
+    ThreadOffload& operator=(const ThreadOffload&) = delete;
+    ThreadOffload(ThreadOffload&&) = delete;
+    ThreadOffload& operator=(ThreadOffload&&) = delete;
     /// Waits for the jobs that are being worked on; waiting ones are dropped.
     ~ThreadOffload() override;
 

@@ -62,6 +62,7 @@ struct CacheEntry {
     bool authoritative = false;  // from who owns the binding
     bool implicit = false;  // from a request that we were sent
     bool router = false;  // the station is a router
+    bool nat = false;                // the station knows the NAT extension
     bool negative = false;  // refused: incomplete until it expires
     bool nhop = false;  // the next hop of shortcuts
     bool waiting_for_sa = false;  // nbma is known, but packets still go by the server

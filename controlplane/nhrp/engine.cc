@@ -132,6 +132,15 @@ void Engine::remove_tunnel(TimePoint now, IfIndex index) {
     for (const auto& key : keys) {
         remove_entry(now, key, "interface removed");
     }
+    std::vector<TargetKey> questions;
+    for (const auto& [key, pending] : pending_) {
+        if (key.tunnel == index) {
+            questions.push_back(key);
+        }
+    }
+    for (const auto& key : questions) {
+        end_resolution(key);
+    }
     std::vector<std::uint32_t> ids;
     for (const auto& [id, delayed] : delayed_) {
         if (delayed.tunnel == index) {
@@ -439,23 +448,27 @@ void Engine::tunnel_down(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         }
     }
     for (const auto& key : gone) {
-        auto* entry = cache_.find(key);
+        const auto* entry = cache_.find(key);
         const bool never_stood = entry->waiting_for_sa;
-        const auto wanted = entry->adjacencies;
+        const auto asked = entry->asked;
+        const bool asked_for = entry->adjacencies.contains(asked);
         remove_entry(now, key, "tunnel down");
-        if (!never_stood) {
-            continue;  // by the hub again; the next packet asks anew
+        // One that stood: by the hub again, and the next packet asks anew. One that could not be built:
+        // not again for every packet, by the hub for a while.
+        const CacheKey host{index, {asked, 32}};
+        if (!never_stood || cache_.find(host) != nullptr) {
+            continue;
         }
-        // Not again for every packet: by the hub for a while.
         drop(tunnel, Drop::tunnel_failed);
-        auto* failed = make_entry(now, tunnel, key);
-        if (failed != nullptr) {
+        if (auto* failed = make_entry(now, tunnel, host)) {
             failed->type = EntryType::incomplete;
             failed->negative = true;
             failed->expires = now + kFailedTunnelLife;
             schedule_entry(now, *failed);
-            failed->adjacencies = wanted;
-            point_adjacencies(*failed);
+            if (asked_for) {
+                failed->adjacencies.insert(asked);
+                point_adjacencies(*failed);
+            }
         }
     }
     for (auto& server : tunnel.servers) {

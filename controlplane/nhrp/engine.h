@@ -427,6 +427,12 @@ private:
         Ipv4Address client;  // answer_own: the protocol address in the answer
     };
 
+    struct Answer {
+        Cie cie;
+        std::optional<Ipv4Address> seen_as;  // through a NAT
+        CacheEntry* source = nullptr;        // remembers to whom it was said
+    };
+
     // engine.cc: configuration, timers, tunnels, multicast
     void remove_tunnel(TimePoint now, IfIndex index);
     void reconcile(TimePoint now, Tunnel& tunnel, const Interface& wanted);
@@ -453,7 +459,7 @@ private:
     void install_route(Tunnel& tunnel, CacheEntry& entry);
     void remove_route(CacheEntry& entry);
     void change_nbma(TimePoint now, CacheEntry& entry, const Nbma& nbma);
-    void remove_entry(TimePoint now, const CacheKey& key, std::string_view reason);
+    void remove_entry(TimePoint now, CacheKey key, std::string_view reason);
     void schedule_entry(TimePoint now, const CacheEntry& entry);
     void on_entry_timer(TimePoint now, const CacheKey& key);
     void retarget_temporary(Tunnel& tunnel);
@@ -509,7 +515,20 @@ private:
     void answer(Received& r, const Nbma& requester, const Verdict& verdict);
     void refuse(Received& r, CieCode code);
     void on_resolution_reply(Received& r);
-    void accept_reply(Received& r, const TargetKey& key, const Cie& cie);
+    void accept_reply(Received& r, const TargetKey& key);
+    [[nodiscard]] Answer own_answer(Received& r, const Verdict& verdict);
+    [[nodiscard]] Answer cached_answer(const Received& r, CacheEntry& entry) const;
+    [[nodiscard]] static Nbma station_of(const Tunnel& tunnel,
+                                         const Packet& reply,
+                                         Ipv4Address protocol);
+    [[nodiscard]] Ipv4Prefix answered_prefix(const Tunnel& tunnel,
+                                             Ipv4Address target,
+                                             const Cie& cie) const;
+    CacheEntry* store_answer(Received& r,
+                             const CacheKey& key,
+                             Ipv4Address asked,
+                             const Nbma& nbma);
+    void debug_reply(const Tunnel& tunnel, const Nbma& nbma);
     [[nodiscard]] static Nbma requester_of(const Received& r);
     [[nodiscard]] static Nbma reachable(const Tunnel& tunnel, const Nbma& station);
 

@@ -147,7 +147,7 @@ void Engine::change_nbma(TimePoint now, CacheEntry& entry, const Nbma& nbma) {
     cache_.set_nbma(entry, nbma);
 }
 
-void Engine::remove_entry(TimePoint now, const CacheKey& key, std::string_view reason) {
+void Engine::remove_entry(TimePoint now, CacheKey key, std::string_view reason) {
     auto* entry = cache_.find(key);
     VIADUCT_CHECK(entry != nullptr);
     auto& tunnel = tunnels_.at(key.tunnel);
@@ -272,6 +272,7 @@ void Engine::learn_requester(TimePoint now,
     entry->type = EntryType::dynamic;
     entry->negative = false;
     entry->router = (request.flags & kResolutionRouter) != 0;
+    entry->nat = (request.flags & kNatSupported) != 0;
     entry->holding_time_s = static_cast<std::uint16_t>(hold);
     entry->mtu = request.cies.front().mtu;
     entry->expires =

@@ -353,6 +353,7 @@ CieCode Engine::register_station(Received& r, const Cie& cie, const Nbma& nbma) 
     entry->negative = false;
     entry->authoritative = true;
     entry->unique = unique;
+    entry->nat = (r.packet.flags & kNatSupported) != 0;
     entry->mtu = cie.mtu;
     entry->holding_time_s = cie.holding_time_s;
     entry->expires = r.now + std::chrono::seconds(cie.holding_time_s);

@@ -27,6 +27,8 @@ inline constexpr unsigned kServerTries = 3;
 inline constexpr Duration kFallbackDelay = 0s;
 /// A used entry is asked for again when so much of its life is left (or a third, if that is less).
 inline constexpr Duration kRefreshBefore = 120s;
+/// Requests for a used entry's refresh that may stay unanswered.
+inline constexpr unsigned kRefreshTries = 6;
 /// How long a request waits for an SA.
 inline constexpr Duration kDelayedLife = 30s;
 inline constexpr Duration kPurgeRetry = 2s;
