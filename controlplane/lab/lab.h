@@ -61,7 +61,7 @@ public:
     static constexpr WallTime kVirtualEpoch{std::chrono::sys_days{
         std::chrono::year{2026} / std::chrono::January / std::chrono::day{1}}};
     /// A command that has not finished after this long is interrupted.
-    static constexpr Duration kLongestCommand = std::chrono::hours{1};
+    static constexpr Duration kLongestCommand = std::chrono::hours{100};
 
     /// Nothing is started when it fails; the message is one sentence for the operator. Lines of configurations that were
     /// refused do not make it fail: see problems().
@@ -103,7 +103,7 @@ public:
     /// Off: the router and all it knew are gone. On: a new one from its startup configuration.
     Result<void> power(std::string_view router, bool on);
 
-    /// Refused configuration lines so far, one a line.
+    /// Refused configuration lines so far, as the router would show them when it starts.
     [[nodiscard]] const std::string& problems() const { return problems_; }
 
     // ── parts; the name must exist (VIADUCT_CHECK) ──

@@ -132,6 +132,15 @@ void Engine::remove_tunnel(TimePoint now, IfIndex index) {
     for (const auto& key : keys) {
         remove_entry(now, key, "interface removed");
     }
+    std::vector<TargetKey> questions;
+    for (const auto& [key, pending] : pending_) {
+        if (key.tunnel == index) {
+            questions.push_back(key);
+        }
+    }
+    for (const auto& key : questions) {
+        end_resolution(key);
+    }
     std::vector<std::uint32_t> ids;
     for (const auto& [id, delayed] : delayed_) {
         if (delayed.tunnel == index) {
@@ -309,7 +318,9 @@ void Engine::run_timer(TimePoint now, const TimerKey& key) {
 
 void Engine::schedule_entry(TimePoint now, const CacheEntry& entry) {
     TimePoint at = entry.expires;
-    if (at != kNever && entry.type == EntryType::dynamic && !entry.registered) {
+    if (entry.waiting_for_sa) {
+        at = std::min(at, now + kFailedTunnelLife);
+    } else if (at != kNever && entry.type == EntryType::dynamic && !entry.registered) {
         // Somewhat before its end, to ask again if it is used.
         const auto life = entry.expires - now;
         at = entry.expires - std::min<Duration>(kRefreshBefore, life / 3);
@@ -406,7 +417,6 @@ void Engine::tunnel_up(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         if (server.state != ServerState::waiting && server.nbma &&
             same_station(*server.nbma, remote)) {
             // The server may have forgotten us together with its SAs: register at once.
-            server.unanswered = 0;
             server.retry = {};
             send_registration(now, tunnel, server);
         }
@@ -434,29 +444,17 @@ void Engine::tunnel_down(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         }
         if (entry->type == EntryType::static_) {
             timers_.set({Timer::entry, index, timer_value(entry->key.target)}, now + kStaticRetry);
+        } else if (entry->waiting_for_sa) {
+            // Not again for every packet: by the hub, until the peer comes or it is our turn again.
+            drop(tunnel, Drop::tunnel_failed);
+            ++entry->failures;
+            schedule_entry(now, *entry);
         } else if (entry->type == EntryType::dynamic) {
             gone.push_back(entry->key);
         }
     }
     for (const auto& key : gone) {
-        auto* entry = cache_.find(key);
-        const bool never_stood = entry->waiting_for_sa;
-        const auto wanted = entry->adjacencies;
-        remove_entry(now, key, "tunnel down");
-        if (!never_stood) {
-            continue;  // by the hub again; the next packet asks anew
-        }
-        // Not again for every packet: by the hub for a while.
-        drop(tunnel, Drop::tunnel_failed);
-        auto* failed = make_entry(now, tunnel, key);
-        if (failed != nullptr) {
-            failed->type = EntryType::incomplete;
-            failed->negative = true;
-            failed->expires = now + kFailedTunnelLife;
-            schedule_entry(now, *failed);
-            failed->adjacencies = wanted;
-            point_adjacencies(*failed);
-        }
+        remove_entry(now, key, "tunnel down");  // by the hub again, and the next packet asks anew
     }
     for (auto& server : tunnel.servers) {
         if (server.state == ServerState::waiting || !server.nbma ||

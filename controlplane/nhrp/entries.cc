@@ -91,6 +91,7 @@ void Engine::complete_entry(TimePoint now, Tunnel& tunnel, CacheEntry& entry) {
         point_adjacencies(entry);
         return;
     }
+    entry.failures = 0;
     if (entry.host()) {
         entry.adjacencies.insert(entry.key.target.network());
     }
@@ -147,7 +148,7 @@ void Engine::change_nbma(TimePoint now, CacheEntry& entry, const Nbma& nbma) {
     cache_.set_nbma(entry, nbma);
 }
 
-void Engine::remove_entry(TimePoint now, const CacheKey& key, std::string_view reason) {
+void Engine::remove_entry(TimePoint now, CacheKey key, std::string_view reason) {
     auto* entry = cache_.find(key);
     VIADUCT_CHECK(entry != nullptr);
     auto& tunnel = tunnels_.at(key.tunnel);
@@ -231,6 +232,15 @@ void Engine::on_entry_timer(TimePoint now, const CacheKey& key) {
         remove_entry(now, key, "expired");
         return;
     }
+    if (entry->waiting_for_sa) {
+        if (entry->failures >= kTunnelTries || !recently_used(now, *entry)) {
+            remove_entry(now, key, "no tunnel");
+            return;
+        }
+        request_tunnel(tunnel, entry->nbma);
+        schedule_entry(now, *entry);
+        return;
+    }
     timers_.set({Timer::entry, key.tunnel, timer_value(key.target)}, entry->expires);
     if (recently_used(now, *entry)) {
         start_resolution(now, tunnel, entry->asked, Why::refresh);
@@ -272,6 +282,7 @@ void Engine::learn_requester(TimePoint now,
     entry->type = EntryType::dynamic;
     entry->negative = false;
     entry->router = (request.flags & kResolutionRouter) != 0;
+    entry->nat = (request.flags & kNatSupported) != 0;
     entry->holding_time_s = static_cast<std::uint16_t>(hold);
     entry->mtu = request.cies.front().mtu;
     entry->expires =

@@ -68,6 +68,7 @@ void Engine::on_resolution_needed(TimePoint now,
     if (entry != nullptr) {
         ++entry->hits;
         set_adjacency(*entry, target, server->nbma, true);
+        set_used(now, index, target);
     }
 }
 
@@ -113,6 +114,12 @@ void Engine::on_resolution_timer(TimePoint now, const TargetKey& key) {
     const auto wait = std::min<Duration>(kResolutionRetry * (1U << std::min(pending.tries, 5U)),
                                          kResolutionRetryMax);
     timers_.set({Timer::resolution, key.tunnel, key.target.value()}, now + wait);
+    const auto* entry = cache_.find_host(key.tunnel, key.target);
+    const bool waited_for = entry != nullptr && entry->type == EntryType::incomplete;
+    if (pending.tries >= kRefreshTries && !waited_for) {
+        end_resolution(key);  // the entry that was to be refreshed ends by itself
+        return;
+    }
     ++pending.tries;
     const auto server = server_hop(tunnel, key.target);
     if (!server) {
@@ -362,74 +369,84 @@ void Engine::process_resolution_request(Received& r, const Nbma& requester) {
     }
 }
 
-void Engine::answer(Received& r, const Nbma& requester, const Verdict& verdict) {
+/// What we say about ourselves: the destination, or the network that it is in behind us.
+Engine::Answer Engine::own_answer(Received& r, const Verdict& verdict) {
     auto& tunnel = r.tunnel;
     const auto& interface = tunnel.interface;
+    Answer out;
+    out.cie = own_cie(tunnel, static_cast<std::uint8_t>(verdict.prefix.length()));
+    out.cie.protocol = verdict.client;
+    out.seen_as = tunnel.public_nbma;
+    if (verdict.prefix == Ipv4Prefix{interface.address, 32}) {
+        return out;
+    }
+    // Remembered, so that those whom we told can be told when it is no longer so.
+    const CacheKey key{interface.index, verdict.prefix};
+    out.source = cache_.find(key);
+    if (out.source == nullptr) {
+        out.source = make_entry(r.now, tunnel, key);
+        if (out.source == nullptr) {
+            return out;
+        }
+        out.source->type = EntryType::local;
+        out.source->asked = r.packet.destination_protocol;
+        out.source->next_hop = interface.address;
+        cache_.set_nbma(*out.source, {interface.nbma, std::nullopt});
+    }
+    if (out.source->type == EntryType::local) {
+        out.source->expires = r.now + std::chrono::seconds(interface.nhrp.holdtime_s);
+        schedule_entry(r.now, *out.source);
+    }
+    return out;
+}
+
+/// What a client registered, or the operator configured, with the time that is left of it.
+Engine::Answer Engine::cached_answer(const Received& r, CacheEntry& entry) const {
+    Answer out;
+    out.cie = own_cie(r.tunnel, 32);
+    out.cie.protocol = entry.key.target.network();
+    out.cie.nbma = entry.nbma.original.value_or(entry.nbma.address);
+    out.cie.mtu = entry.mtu;
+    if (entry.expires != kNever) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(entry.expires - r.now);
+        out.cie.holding_time_s = static_cast<std::uint16_t>(
+            std::clamp<std::int64_t>(left.count(), 1, entry.holding_time_s));
+    }
+    if (entry.nbma.original) {
+        out.seen_as = entry.nbma.address;
+    }
+    out.source = &entry;
+    return out;
+}
+
+void Engine::answer(Received& r, const Nbma& requester, const Verdict& verdict) {
+    auto& tunnel = r.tunnel;
+    const auto what = verdict.kind == Verdict::Kind::answer_own ? own_answer(r, verdict)
+                                                                : cached_answer(r, *verdict.entry);
     Packet reply = make_reply(tunnel, r.packet, PacketType::resolution_reply);
     reply.flags |= kResolutionAuthoritative | kResolutionDestinationStable | kResolutionUnique;
-    Cie cie = own_cie(tunnel, 32);
-    std::optional<Cie> seen;
-    CacheEntry* source = verdict.entry;
-    if (verdict.kind == Verdict::Kind::answer_own) {
-        cie.prefix_length = static_cast<std::uint8_t>(verdict.prefix.length());
-        cie.protocol = verdict.client;
-        if (tunnel.public_nbma) {
-            seen = cie;
-            seen->nbma = tunnel.public_nbma;
-        }
-        source = nullptr;
-        if (verdict.prefix.network() != interface.address || verdict.prefix.length() != 32) {
-            // Remembered, so that those whom we told can be told when it is no longer so.
-            const CacheKey key{interface.index, verdict.prefix};
-            source = cache_.find(key);
-            if (source == nullptr) {
-                source = make_entry(r.now, tunnel, key);
-                if (source != nullptr) {
-                    source->type = EntryType::local;
-                    source->asked = r.packet.destination_protocol;
-                    cache_.set_nbma(*source, {interface.nbma, std::nullopt});
-                    source->next_hop = interface.address;
-                }
-            }
-            if (source != nullptr && source->type == EntryType::local) {
-                source->expires = r.now + std::chrono::seconds(interface.nhrp.holdtime_s);
-                schedule_entry(r.now, *source);
-            }
-        }
-    } else {
-        const auto& entry = *verdict.entry;
-        cie.protocol = entry.key.target.network();
-        cie.nbma = entry.nbma.original.value_or(entry.nbma.address);
-        cie.mtu = entry.mtu;
-        if (entry.expires != kNever) {
-            const auto left = std::chrono::ceil<std::chrono::seconds>(entry.expires - r.now);
-            cie.holding_time_s = static_cast<std::uint16_t>(
-                std::clamp<std::int64_t>(left.count(), 1, entry.holding_time_s));
-        }
-        if (entry.nbma.original) {
-            seen = cie;
-            seen->nbma = entry.nbma.address;
-        }
-    }
-    reply.cies = {cie};
-    if (auto* nat = reply.find(ExtensionType::nat_address); nat != nullptr && seen) {
+    reply.cies = {what.cie};
+    if (auto* nat = reply.find(ExtensionType::nat_address); nat != nullptr && what.seen_as) {
         auto cies = parse_cies(nat->data).value_or(std::vector<Cie>{});
-        seen->holding_time_s = 0;
-        cies.push_back(*seen);
+        auto seen = what.cie;
+        seen.holding_time_s = 0;
+        seen.nbma = what.seen_as;
+        cies.push_back(seen);
         *nat = make_extension(ExtensionType::nat_address, cies);
     }
-    if (source != nullptr) {
-        std::erase_if(source->requesters, [&](const Requester& q) {
+    if (what.source != nullptr) {
+        auto& told = what.source->requesters;
+        std::erase_if(told, [&](const Requester& q) {
             return q.protocol == r.packet.source_protocol || q.until <= r.now;
         });
-        if (source->requesters.size() >= limits_.requesters) {
-            source->requesters.erase(source->requesters.begin());
+        if (told.size() >= limits_.requesters) {
+            told.erase(told.begin());
         }
-        source->requesters.push_back({r.packet.source_protocol,
-                                      requester,
-                                      r.now + std::chrono::seconds(cie.holding_time_s)});
+        told.push_back({r.packet.source_protocol,
+                        requester,
+                        r.now + std::chrono::seconds(what.cie.holding_time_s)});
     }
-    // A cached answer for somebody else's client goes back the way it came.
+    // An answer for somebody else's client goes back the way the question came.
     Hop to{r.packet.source_protocol, requester};
     if (!ready(tunnel, requester)) {
         to.nbma = {r.from, std::nullopt};
@@ -466,7 +483,7 @@ void Engine::on_resolution_reply(Received& r) {
     }
     const auto cie = r.packet.cies.front();
     if (cie.code == static_cast<std::uint8_t>(CieCode::success)) {
-        accept_reply(r, key, cie);
+        accept_reply(r, key);
         return;
     }
     log_.debug(Debug::nhrp,
@@ -483,19 +500,94 @@ void Engine::on_resolution_reply(Received& r) {
     }
 }
 
-void Engine::accept_reply(Received& r, const TargetKey& key, const Cie& cie) {
-    auto& tunnel = r.tunnel;
-    const auto& interface = tunnel.interface;
-    Nbma nbma{cie.nbma.value_or(Ipv4Address{}), std::nullopt};
-    const auto via = cie.protocol.value_or(key.target);
-    if (const auto* nat = r.packet.find(ExtensionType::nat_address)) {
+/// The station that an answer names: as its server or its NAT shows it to us.
+Nbma Engine::station_of(const Tunnel& tunnel, const Packet& reply, Ipv4Address protocol) {
+    const auto& cie = reply.cies.front();
+    Nbma out{cie.nbma.value_or(Ipv4Address{}), std::nullopt};
+    if (const auto* nat = reply.find(ExtensionType::nat_address)) {
         for (const auto& seen : parse_cies(nat->data).value_or(std::vector<Cie>{})) {
-            if (seen.protocol == via && seen.nbma && seen.nbma != cie.nbma) {
-                nbma = {*seen.nbma, cie.nbma};
+            if (seen.protocol == protocol && seen.nbma && seen.nbma != cie.nbma) {
+                out = {*seen.nbma, cie.nbma};
             }
         }
     }
-    nbma = reachable(tunnel, nbma);
+    return reachable(tunnel, out);
+}
+
+/// Of what the answer says: nothing wider than our own route, for it was not asked about other networks.
+Ipv4Prefix Engine::answered_prefix(const Tunnel& tunnel, Ipv4Address target, const Cie& cie) const {
+    const auto& interface = tunnel.interface;
+    const bool whole = cie.prefix_length == kPrefixUnique || cie.prefix_length == 0;
+    const bool in_fabric = Ipv4Prefix{interface.address, interface.length}.contains(target);
+    if (whole || in_fabric || cie.protocol.value_or(target) == target) {
+        return {target, 32};
+    }
+    const auto route = routes_.lookup(target);
+    return {target, std::max<unsigned>(cie.prefix_length, route ? route->prefix.length() : 0U)};
+}
+
+CacheEntry* Engine::store_answer(Received& r,
+                                 const CacheKey& key,
+                                 Ipv4Address asked,
+                                 const Nbma& nbma) {
+    const auto& cie = r.packet.cies.front();
+    auto* entry = cache_.find(key);
+    if (entry == nullptr) {
+        entry = make_entry(r.now, r.tunnel, key);
+    } else if (entry->type == EntryType::static_ || entry->registered ||
+               entry->type == EntryType::local) {
+        return nullptr;  // we know better
+    } else if (entry->type == EntryType::dynamic) {
+        change_nbma(r.now, *entry, nbma);
+    }
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    const auto via = cie.protocol.value_or(asked);
+    if (entry->next_hop != via) {
+        remove_route(*entry);
+    }
+    cache_.set_nbma(*entry, nbma);
+    entry->type = EntryType::dynamic;
+    entry->negative = false;
+    entry->implicit = false;
+    entry->authoritative = (r.packet.flags & kResolutionAuthoritative) != 0;
+    entry->router = (r.packet.flags & kResolutionRouter) != 0;
+    entry->nat = (r.packet.flags & kNatSupported) != 0;
+    entry->next_hop = via;
+    entry->asked = asked;
+    entry->mtu = cie.mtu;
+    entry->holding_time_s = cie.holding_time_s;
+    entry->expires = r.now + std::chrono::seconds(cie.holding_time_s);
+    return entry;
+}
+
+void Engine::debug_reply(const Tunnel& tunnel, const Nbma& nbma) {
+    const auto local = tunnel.interface.nbma.to_string();
+    if (ready(tunnel, nbma)) {
+        log_.debug(Debug::nhrp,
+                   "NHRP: No need to delay processing of resolution event nbma src:{} nbma dst:{}",
+                   local,
+                   nbma.address.to_string());
+    } else if (delayed_by_peer_.contains({tunnel.interface.index, nbma})) {
+        log_.debug(Debug::nhrp, "NHRP: Resolution request is already being processed (delayed).");
+        log_.debug(Debug::nhrp,
+                   "NHRP: Resolution Request not queued. Already being processed (delayed).");
+    } else {
+        log_.debug(Debug::nhrp,
+                   "NHRP: Delaying resolution request nbma src:{} nbma dst:{} reason:IPSEC-IFC: "
+                   "need to wait for IPsec SAs.",
+                   local,
+                   nbma.address.to_string());
+    }
+}
+
+void Engine::accept_reply(Received& r, const TargetKey& key) {
+    auto& tunnel = r.tunnel;
+    const auto& interface = tunnel.interface;
+    const auto& cie = r.packet.cies.front();
+    const auto via = cie.protocol.value_or(key.target);
+    const auto nbma = station_of(tunnel, r.packet, via);
     const bool sane = !nbma.address.is_unspecified() && !nbma.address.is_multicast() &&
                       nbma.address != interface.nbma && via != interface.address &&
                       cie.holding_time_s != 0 &&
@@ -504,91 +596,30 @@ void Engine::accept_reply(Received& r, const TargetKey& key, const Cie& cie) {
         drop(tunnel, Drop::invalid_reply);
         return;
     }
-    // Not wider than our own route: what the answer says of other networks was not asked.
-    const auto route = routes_.lookup(key.target);
-    unsigned length =
-        cie.prefix_length == kPrefixUnique || cie.prefix_length == 0 ? 32U : cie.prefix_length;
-    if (via == key.target ||
-        (route && route->out == interface.index &&
-         Ipv4Prefix{interface.address, interface.length}.contains(key.target))) {
-        length = 32;
-    } else if (route) {
-        length = std::max(length, route->prefix.length());
-    }
     end_resolution(key);
-    std::set<Ipv4Address> adjacencies;
-    if (const auto* incomplete = cache_.find_host(key.tunnel, key.target);
-        incomplete != nullptr && length != 32 && incomplete->type != EntryType::static_ &&
-        !incomplete->registered) {
-        adjacencies = incomplete->adjacencies;
-    }
-    const auto store = [&](const Ipv4Prefix& target, bool nhop) -> CacheEntry* {
-        auto* entry = cache_.find({key.tunnel, target});
-        if (entry == nullptr) {
-            entry = make_entry(r.now, tunnel, {key.tunnel, target});
-        } else if (entry->type == EntryType::static_ || entry->registered ||
-                   entry->type == EntryType::local) {
-            return nullptr;
-        }
-        if (entry == nullptr) {
-            return nullptr;
-        }
-        if (entry->type != EntryType::incomplete && entry->nbma != nbma) {
-            change_nbma(r.now, *entry, nbma);
-        }
-        if (entry->next_hop != via) {
-            remove_route(*entry);
-        }
-        cache_.set_nbma(*entry, nbma);
-        entry->type = EntryType::dynamic;
-        entry->negative = false;
-        entry->implicit = false;
-        entry->authoritative = (r.packet.flags & kResolutionAuthoritative) != 0;
-        entry->router = (r.packet.flags & kResolutionRouter) != 0;
-        entry->next_hop = via;
-        entry->nhop = entry->nhop || nhop;
-        entry->asked = nhop ? via : key.target;
-        entry->mtu = cie.mtu;
-        entry->holding_time_s = cie.holding_time_s;
-        entry->expires = r.now + std::chrono::seconds(cie.holding_time_s);
-        return entry;
-    };
-    const bool waits = !ready(tunnel, nbma);
-    if (waits && delayed_by_peer_.contains({key.tunnel, nbma})) {
-        log_.debug(Debug::nhrp, "NHRP: Resolution request is already being processed (delayed).");
-        log_.debug(Debug::nhrp,
-                   "NHRP: Resolution Request not queued. Already being processed (delayed).");
-    } else if (waits) {
-        log_.debug(Debug::nhrp,
-                   "NHRP: Delaying resolution request nbma src:{} nbma dst:{} reason:IPSEC-IFC: "
-                   "need to wait for IPsec SAs.",
-                   interface.nbma.to_string(),
-                   nbma.address.to_string());
-    } else {
-        log_.debug(Debug::nhrp,
-                   "NHRP: No need to delay processing of resolution event nbma src:{} nbma dst:{}",
-                   interface.nbma.to_string(),
-                   nbma.address.to_string());
-    }
-    const Ipv4Prefix target{key.target, length};
-    if (via != key.target || length != 32) {
-        if (auto* hop = store({via, 32}, true)) {
+    debug_reply(tunnel, nbma);
+    const auto target = answered_prefix(tunnel, key.target, cie);
+    if (via != target.network() || target.length() != 32) {
+        // The adjacency of the shortcut's next hop.
+        if (auto* hop = store_answer(r, {key.tunnel, {via, 32}}, via, nbma)) {
+            hop->nhop = true;
             complete_entry(r.now, tunnel, *hop);
         }
     }
-    auto* entry = store(target, false);
+    auto* entry = store_answer(r, {key.tunnel, target}, key.target, nbma);
     if (entry == nullptr) {
         return;
     }
-    if (!adjacencies.empty()) {
-        remove_entry(r.now, {key.tunnel, {key.target, 32}}, "answered by a network");
-        entry = cache_.find({key.tunnel, target});
-        entry->adjacencies.insert(adjacencies.begin(), adjacencies.end());
-    } else if (length != 32 && cache_.find_host(key.tunnel, key.target) != nullptr &&
-               cache_.find_host(key.tunnel, key.target)->type == EntryType::incomplete) {
-        remove_entry(r.now, {key.tunnel, {key.target, 32}}, "answered by a network");
+    auto* host = cache_.find_host(key.tunnel, key.target);
+    const bool replaced = host != nullptr && host != entry && host->type == EntryType::incomplete;
+    if (replaced) {
+        // The adjacencies change hands; none is missing for a moment.
+        entry->adjacencies.insert(host->adjacencies.begin(), host->adjacencies.end());
     }
     complete_entry(r.now, tunnel, *entry);
+    if (replaced) {
+        remove_entry(r.now, host->key, "answered by a network");
+    }
 }
 
 }  // namespace viaduct::nhrp

@@ -13,8 +13,9 @@ inline constexpr Duration kResolutionRetry = 2s;
 inline constexpr Duration kResolutionRetryMax = 64s;
 /// IOS: an incomplete or refused entry lives three minutes ("expire 00:02:57").
 inline constexpr Duration kIncompleteLife = 180s;
-/// After a tunnel that could not be built: by the hub for so long, then try again.
+/// After a tunnel that could not be built: by the hub for so long, then try again, so often.
 inline constexpr Duration kFailedTunnelLife = 30s;
+inline constexpr unsigned kTunnelTries = 3;
 /// IOS: registrations are repeated after 1, 2, 4 … 64 s.
 inline constexpr Duration kRegistrationRetry = 1s;
 inline constexpr Duration kRegistrationRetryMax = 64s;
@@ -27,6 +28,8 @@ inline constexpr unsigned kServerTries = 3;
 inline constexpr Duration kFallbackDelay = 0s;
 /// A used entry is asked for again when so much of its life is left (or a third, if that is less).
 inline constexpr Duration kRefreshBefore = 120s;
+/// Requests for a used entry's refresh that may stay unanswered.
+inline constexpr unsigned kRefreshTries = 6;
 /// How long a request waits for an SA.
 inline constexpr Duration kDelayedLife = 30s;
 inline constexpr Duration kPurgeRetry = 2s;
