@@ -582,7 +582,29 @@ std::vector<ChildId> Children::ids_with(std::optional<Ipv4Address> remote) const
 
 std::vector<ChildId> Children::live_of_flow(const FlowKey& flow) const {
     const auto it = flows_.find(flow);
-    return it == flows_.end() ? std::vector<ChildId>{} : it->second.pairs;
+    std::vector<ChildId> out;
+    if (it != flows_.end()) {
+        std::copy_if(it->second.pairs.begin(), it->second.pairs.end(), std::back_inserter(out),
+                     [&](ChildId id) { return find(id)->stage == ChildStage::live; });
+    }
+    return out;
+}
+
+Children::Progress Children::progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const {
+    ChildParameters probe;
+    probe.policy = policy;
+    probe.proxies = proxies;
+    probe.remote = sa.remote;
+    probe.udp_encapsulation = sa.nat.detected();
+    const auto it = flows_.find(flow_of(probe));
+    if (it == flows_.end()) {
+        return Progress::none;
+    }
+    const auto& pairs = it->second.pairs;
+    if (std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) { return find(id)->stage == ChildStage::half; })) {
+        return Progress::half;
+    }
+    return it->second.current ? Progress::live : Progress::none;
 }
 
 std::optional<ChildId> Children::current_of(const FlowKey& flow) const {

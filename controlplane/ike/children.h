@@ -97,7 +97,11 @@ public:
                         std::string_view reason);
     void remove_disallowed();
     [[nodiscard]] std::vector<ChildId> ids_with(std::optional<Ipv4Address> remote) const;
+    /// Pairs of a flow whose both halves stand.
     [[nodiscard]] std::vector<ChildId> live_of_flow(const FlowKey& flow) const;
+    enum class Progress : std::uint8_t { none, half, live };
+    /// What there is for a flow with an ISAKMP SA's peer.
+    [[nodiscard]] Progress progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const;
     [[nodiscard]] bool any_with(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool stands(const PolicyRef& policy, const ProxyPair& proxies) const;
     [[nodiscard]] bool stands_with(IfIndex interface, Ipv4Address remote) const;

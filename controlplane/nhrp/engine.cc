@@ -318,7 +318,9 @@ void Engine::run_timer(TimePoint now, const TimerKey& key) {
 
 void Engine::schedule_entry(TimePoint now, const CacheEntry& entry) {
     TimePoint at = entry.expires;
-    if (at != kNever && entry.type == EntryType::dynamic && !entry.registered) {
+    if (entry.waiting_for_sa) {
+        at = std::min(at, now + kFailedTunnelLife);
+    } else if (at != kNever && entry.type == EntryType::dynamic && !entry.registered) {
         // Somewhat before its end, to ask again if it is used.
         const auto life = entry.expires - now;
         at = entry.expires - std::min<Duration>(kRefreshBefore, life / 3);
@@ -415,7 +417,6 @@ void Engine::tunnel_up(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         if (server.state != ServerState::waiting && server.nbma &&
             same_station(*server.nbma, remote)) {
             // The server may have forgotten us together with its SAs: register at once.
-            server.unanswered = 0;
             server.retry = {};
             send_registration(now, tunnel, server);
         }
@@ -443,33 +444,17 @@ void Engine::tunnel_down(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         }
         if (entry->type == EntryType::static_) {
             timers_.set({Timer::entry, index, timer_value(entry->key.target)}, now + kStaticRetry);
+        } else if (entry->waiting_for_sa) {
+            // Not again for every packet: by the hub, until the peer comes or it is our turn again.
+            drop(tunnel, Drop::tunnel_failed);
+            ++entry->failures;
+            schedule_entry(now, *entry);
         } else if (entry->type == EntryType::dynamic) {
             gone.push_back(entry->key);
         }
     }
     for (const auto& key : gone) {
-        const auto* entry = cache_.find(key);
-        const bool never_stood = entry->waiting_for_sa;
-        const auto asked = entry->asked;
-        const bool asked_for = entry->adjacencies.contains(asked);
-        remove_entry(now, key, "tunnel down");
-        // One that stood: by the hub again, and the next packet asks anew. One that could not be built:
-        // not again for every packet, by the hub for a while.
-        const CacheKey host{index, {asked, 32}};
-        if (!never_stood || cache_.find(host) != nullptr) {
-            continue;
-        }
-        drop(tunnel, Drop::tunnel_failed);
-        if (auto* failed = make_entry(now, tunnel, host)) {
-            failed->type = EntryType::incomplete;
-            failed->negative = true;
-            failed->expires = now + kFailedTunnelLife;
-            schedule_entry(now, *failed);
-            if (asked_for) {
-                failed->adjacencies.insert(asked);
-                point_adjacencies(*failed);
-            }
-        }
+        remove_entry(now, key, "tunnel down");  // by the hub again, and the next packet asks anew
     }
     for (auto& server : tunnel.servers) {
         if (server.state == ServerState::waiting || !server.nbma ||

@@ -91,6 +91,7 @@ void Engine::complete_entry(TimePoint now, Tunnel& tunnel, CacheEntry& entry) {
         point_adjacencies(entry);
         return;
     }
+    entry.failures = 0;
     if (entry.host()) {
         entry.adjacencies.insert(entry.key.target.network());
     }
@@ -229,6 +230,15 @@ void Engine::on_entry_timer(TimePoint now, const CacheKey& key) {
     }
     if (now >= entry->expires) {
         remove_entry(now, key, "expired");
+        return;
+    }
+    if (entry->waiting_for_sa) {
+        if (entry->failures >= kTunnelTries || !recently_used(now, *entry)) {
+            remove_entry(now, key, "no tunnel");
+            return;
+        }
+        request_tunnel(tunnel, entry->nbma);
+        schedule_entry(now, *entry);
         return;
     }
     timers_.set({Timer::entry, key.tunnel, timer_value(key.target)}, entry->expires);

@@ -1,9 +1,8 @@
 #include "controlplane/nhrp/exec.h"
 
 #include <algorithm>
-#include <ranges>
-
 #include <fmt/format.h>
+#include <ranges>
 
 #include "config/model/interface.h"
 
@@ -12,8 +11,8 @@ namespace {
 
 /// "00:00:12", from a day on "1d02h", from a week on "1w2d"; as IOS shows times that have passed.
 std::string uptime(Duration d) {
-    const auto seconds = std::max<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
+    const auto seconds =
+        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
     const auto hours = seconds / 3600;
     if (hours < 24) {
         return fmt::format("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60);
@@ -121,14 +120,17 @@ std::string show_cache(const Engine& engine,
             continue;
         }
         const bool incomplete = entry.type == EntryType::incomplete;
-        out += incomplete ? fmt::format("{}\n", entry.key.target.to_string())
-                          : fmt::format("{} via {}\n", entry.key.target.to_string(),
-                                        entry.next_hop.to_string());
+        out += incomplete
+                   ? fmt::format("{}\n", entry.key.target.to_string())
+                   : fmt::format(
+                         "{} via {}\n", entry.key.target.to_string(), entry.next_hop.to_string());
         const auto end = entry.expires == kNever || entry.type == EntryType::local
                              ? std::string("never expire")
                              : fmt::format("expire {}", uptime(entry.expires - now));
-        out += fmt::format("   {} created {}, {}\n", tunnel_of(engine, entry).interface.name,
-                           uptime(now - entry.created), end);
+        out += fmt::format("   {} created {}, {}\n",
+                           tunnel_of(engine, entry).interface.name,
+                           uptime(now - entry.created),
+                           end);
         out += fmt::format("   Type: {}, Flags: {}\n", type_word(entry), flag_words(entry, detail));
         if (incomplete) {
             out += fmt::format("   Cache hits: {}\n", entry.hits);
@@ -136,8 +138,8 @@ std::string show_cache(const Engine& engine,
         }
         out += fmt::format("   NBMA address: {} \n", entry.nbma.address.to_string());
         if (entry.nbma.original) {
-            out += fmt::format("    (Claimed NBMA address: {}) \n",
-                               entry.nbma.original->to_string());
+            out +=
+                fmt::format("    (Claimed NBMA address: {}) \n", entry.nbma.original->to_string());
         }
         if (no_socket(engine, entry)) {
             out += "    (no-socket) \n";
@@ -156,16 +158,19 @@ std::string show_cache(const Engine& engine,
 }
 
 std::string show_cache_brief(const Engine& engine) {
-    std::string out = "   Target             Via            NBMA           Mode   Intfc   Claimed \n";
+    std::string out =
+        "   Target             Via            NBMA           Mode   Intfc   Claimed \n";
     for (const auto& entry : std::views::values(engine.cache().entries())) {
         if (!selected(entry, CacheFilter::all, std::nullopt)) {
             continue;
         }
         const bool incomplete = entry.type == EntryType::incomplete;
         out += fmt::format("{:>18} {:<15} {:<15} {:<7} {:<7} <{:^16}>\n",
-                           entry.key.target.to_string(), entry.next_hop.to_string(),
+                           entry.key.target.to_string(),
+                           entry.next_hop.to_string(),
                            incomplete ? "incomplete" : entry.nbma.address.to_string(),
-                           type_word(entry), short_name(tunnel_of(engine, entry).interface.name),
+                           type_word(entry),
+                           short_name(tunnel_of(engine, entry).interface.name),
                            entry.nbma.original ? entry.nbma.original->to_string() : "");
     }
     return out;
@@ -181,12 +186,15 @@ std::string show_servers(const Engine& engine, TimePoint now, Detail detail) {
         std::string pending;
         for (const auto& server : tunnel.servers) {
             const auto address = server.config.protocol_address.to_string();
-            out += fmt::format("{}  {} priority = {} cluster = {}", address,
-                               server_letters(server.state), server.config.priority,
+            out += fmt::format("{}  {} priority = {} cluster = {}",
+                               address,
+                               server_letters(server.state),
+                               server.config.priority,
                                server.config.cluster);
             if (detail == Detail::detail) {
                 out += fmt::format("  req-sent {}  req-failed {}  repl-recv {}",
-                                   server.requests_sent, server.requests_failed,
+                                   server.requests_sent,
+                                   server.requests_failed,
                                    server.replies_received);
                 if (server.replies_received != 0) {
                     out += fmt::format(" ({} ago)", uptime(now - server.last_reply));
@@ -195,8 +203,10 @@ std::string show_servers(const Engine& engine, TimePoint now, Detail detail) {
             out += '\n';
             if (server.request_id != 0) {
                 pending += fmt::format(
-                    "Registration Request: Reqid {}, Ret {}  NHS {} ({})\n", server.request_id,
-                    std::chrono::duration_cast<std::chrono::seconds>(server.retry).count(), address,
+                    "Registration Request: Reqid {}, Ret {}  NHS {} ({})\n",
+                    server.request_id,
+                    std::chrono::duration_cast<std::chrono::seconds>(server.retry).count(),
+                    address,
                     short_name(tunnel.interface.name));
             }
         }
@@ -212,8 +222,10 @@ std::string show_multicast(const Engine& engine) {
     for (const auto& [index, tunnel] : engine.tunnels()) {
         for (const auto& peer : engine.multicast_peers(index)) {
             const bool dynamic = tunnel.dynamic_multicast.contains(peer);
-            out += fmt::format("{:<10} {:<15}  Flags: {:<8} (Enabled)\n", tunnel.interface.name,
-                               peer.address.to_string(), dynamic ? "dynamic" : "static");
+            out += fmt::format("{:<10} {:<15}  Flags: {:<8} (Enabled)\n",
+                               tunnel.interface.name,
+                               peer.address.to_string(),
+                               dynamic ? "dynamic" : "static");
         }
     }
     return out;
@@ -224,8 +236,11 @@ std::string show_traffic(const Engine& engine) {
     for (const auto& tunnel : std::views::values(engine.tunnels())) {
         const auto& config = tunnel.interface.nhrp;
         const auto usage = config.max_send == 0 ? 0U : tunnel.window_sent * 100U / config.max_send;
-        out += fmt::format("{}: Max-send limit:{}Pkts/{}Sec, Usage:{}%\n", tunnel.interface.name,
-                           config.max_send, config.max_send_every_10s * 10, usage);
+        out += fmt::format("{}: Max-send limit:{}Pkts/{}Sec, Usage:{}%\n",
+                           tunnel.interface.name,
+                           config.max_send,
+                           config.max_send_every_10s * 10,
+                           usage);
         const auto suppressed =
             tunnel.traffic.drops.at(static_cast<std::size_t>(Drop::redirect_suppressed));
         const auto part = [&](std::string_view title, const auto& counts, std::uint64_t redirect) {
@@ -234,18 +249,24 @@ std::string show_traffic(const Engine& engine) {
                 total += n;
             }
             out += fmt::format("   {}: Total {}\n", title, total);
-            const auto n = [&](PacketType type) { return counts.at(static_cast<std::size_t>(type)); };
+            const auto n = [&](PacketType type) {
+                return counts.at(static_cast<std::size_t>(type));
+            };
             out += fmt::format(
                 "         {} Resolution Request  {} Resolution Reply  {} Registration Request \n",
-                n(PacketType::resolution_request), n(PacketType::resolution_reply),
+                n(PacketType::resolution_request),
+                n(PacketType::resolution_reply),
                 n(PacketType::registration_request));
-            out += fmt::format(
-                "         {} Registration Reply  {} Purge Request  {} Purge Reply \n",
-                n(PacketType::registration_reply), n(PacketType::purge_request),
-                n(PacketType::purge_reply));
+            out +=
+                fmt::format("         {} Registration Reply  {} Purge Request  {} Purge Reply \n",
+                            n(PacketType::registration_reply),
+                            n(PacketType::purge_request),
+                            n(PacketType::purge_reply));
             out += fmt::format(
                 "         {} Error Indication  {} Traffic Indication  {} Redirect Suppress \n",
-                n(PacketType::error_indication), n(PacketType::traffic_indication), redirect);
+                n(PacketType::error_indication),
+                n(PacketType::traffic_indication),
+                redirect);
         };
         part("Sent", tunnel.traffic.sent, suppressed);
         part("Rcvd", tunnel.traffic.received, 0);
@@ -254,7 +275,8 @@ std::string show_traffic(const Engine& engine) {
         for (std::size_t i = 0; i < tunnel.traffic.drops.size(); ++i) {
             if (tunnel.traffic.drops.at(i) != 0) {
                 out += std::exchange(title, true) ? "" : "   Dropped or refused:\n";
-                out += fmt::format("         {} {}\n", tunnel.traffic.drops.at(i),
+                out += fmt::format("         {} {}\n",
+                                   tunnel.traffic.drops.at(i),
                                    to_string(static_cast<Drop>(i)));
             }
         }
@@ -274,7 +296,11 @@ std::string show_summary(const Engine& engine) {
     return fmt::format(
         "IP NHRP cache {} entries\n    {} static  {} dynamic  {} incomplete\n"
         "{} resolutions under way, {} delayed requests\n",
-        engine.cache().size(), statics, dynamics, incompletes, engine.resolutions_under_way(),
+        engine.cache().size(),
+        statics,
+        dynamics,
+        incompletes,
+        engine.resolutions_under_way(),
         engine.delayed_requests());
 }
 
@@ -308,15 +334,15 @@ ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
              c.out += show_cache(engine, c.now, filter_of(args), std::nullopt, detail_of(args));
              return nullptr;
          }});
-    rows.push_back({"show ip nhrp <address:A.B.C.D> [ detail ]",
-                    {{"address", "Destination address"},
-                     {"detail", "Display detailed information"}},
-                    1,
-                    [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_cache(engine, c.now, CacheFilter::all,
-                                            args.address("address"), detail_of(args));
-                        return nullptr;
-                    }});
+    rows.push_back(
+        {"show ip nhrp <address:A.B.C.D> [ detail ]",
+         {{"address", "Destination address"}, {"detail", "Display detailed information"}},
+         1,
+         [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
+             c.out += show_cache(
+                 engine, c.now, CacheFilter::all, args.address("address"), detail_of(args));
+             return nullptr;
+         }});
     rows.push_back({"show ip nhrp brief",
                     {{"brief", "Display a short output of the cache"}},
                     1,
@@ -324,14 +350,14 @@ ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
                         c.out += show_cache_brief(engine);
                         return nullptr;
                     }});
-    rows.push_back({"show ip nhrp nhs [ detail ]",
-                    {{"nhs", "NHRP nexthop server information"},
-                     {"detail", "Display detailed information"}},
-                    1,
-                    [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_servers(engine, c.now, detail_of(args));
-                        return nullptr;
-                    }});
+    rows.push_back(
+        {"show ip nhrp nhs [ detail ]",
+         {{"nhs", "NHRP nexthop server information"}, {"detail", "Display detailed information"}},
+         1,
+         [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
+             c.out += show_servers(engine, c.now, detail_of(args));
+             return nullptr;
+         }});
     rows.push_back({"show ip nhrp multicast",
                     {{"multicast", "NHRP multicast mapping information"}},
                     1,
@@ -364,9 +390,9 @@ ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
                     {{"nhrp", "Clear the NHRP cache"}, {"address", "Destination address"}},
                     15,
                     [&engine](ExecContext& c, const Args& args) -> Job {
-                        engine.on_clear(c.now, args.has("address")
-                                                   ? std::optional{args.address("address")}
-                                                   : std::nullopt);
+                        engine.on_clear(c.now,
+                                        args.has("address") ? std::optional{args.address("address")}
+                                                            : std::nullopt);
                         return nullptr;
                     }});
     rows.push_back({"clear ip nhrp counters",

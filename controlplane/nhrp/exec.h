@@ -11,7 +11,7 @@ namespace viaduct::nhrp {
 
 /// What `show dmvpn` wants to know of IPsec; the Router asks IKE.
 class IpsecView {
- public:
+public:
     IpsecView() = default;
     IpsecView(const IpsecView&) = delete;
     IpsecView& operator=(const IpsecView&) = delete;
@@ -46,6 +46,6 @@ std::string show_dmvpn(const Engine& engine, const IpsecView* ipsec, TimePoint n
 
 /// The rows; engine and ipsec must outlive them. `clear` leaves actions in the engine, which the Router
 /// takes after each command.
-ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec);
+ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec = nullptr);
 
 }  // namespace viaduct::nhrp

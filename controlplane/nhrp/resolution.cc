@@ -68,6 +68,7 @@ void Engine::on_resolution_needed(TimePoint now,
     if (entry != nullptr) {
         ++entry->hits;
         set_adjacency(*entry, target, server->nbma, true);
+        set_used(now, index, target);
     }
 }
 
@@ -441,7 +442,8 @@ void Engine::answer(Received& r, const Nbma& requester, const Verdict& verdict) 
         if (told.size() >= limits_.requesters) {
             told.erase(told.begin());
         }
-        told.push_back({r.packet.source_protocol, requester,
+        told.push_back({r.packet.source_protocol,
+                        requester,
                         r.now + std::chrono::seconds(what.cie.holding_time_s)});
     }
     // An answer for somebody else's client goes back the way the question came.
@@ -524,7 +526,9 @@ Ipv4Prefix Engine::answered_prefix(const Tunnel& tunnel, Ipv4Address target, con
     return {target, std::max<unsigned>(cie.prefix_length, route ? route->prefix.length() : 0U)};
 }
 
-CacheEntry* Engine::store_answer(Received& r, const CacheKey& key, Ipv4Address asked,
+CacheEntry* Engine::store_answer(Received& r,
+                                 const CacheKey& key,
+                                 Ipv4Address asked,
                                  const Nbma& nbma) {
     const auto& cie = r.packet.cies.front();
     auto* entry = cache_.find(key);
@@ -563,7 +567,8 @@ void Engine::debug_reply(const Tunnel& tunnel, const Nbma& nbma) {
     if (ready(tunnel, nbma)) {
         log_.debug(Debug::nhrp,
                    "NHRP: No need to delay processing of resolution event nbma src:{} nbma dst:{}",
-                   local, nbma.address.to_string());
+                   local,
+                   nbma.address.to_string());
     } else if (delayed_by_peer_.contains({tunnel.interface.index, nbma})) {
         log_.debug(Debug::nhrp, "NHRP: Resolution request is already being processed (delayed).");
         log_.debug(Debug::nhrp,
@@ -572,7 +577,8 @@ void Engine::debug_reply(const Tunnel& tunnel, const Nbma& nbma) {
         log_.debug(Debug::nhrp,
                    "NHRP: Delaying resolution request nbma src:{} nbma dst:{} reason:IPSEC-IFC: "
                    "need to wait for IPsec SAs.",
-                   local, nbma.address.to_string());
+                   local,
+                   nbma.address.to_string());
     }
 }
 
