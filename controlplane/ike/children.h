@@ -70,6 +70,9 @@ public:
     /// The peer has confirmed (or we are the initiator): the outbound half, timers, collisions.
     void establish(ChildId id);
     enum class Notify : std::uint8_t { no, yes };
+    /// The exchange of a half pair has ended without message 3. The peer may have completed it all the
+    /// same: it stays a while, and is whole with its first packet.
+    void leave_half(ChildId id);
     void remove(ChildId id, std::string_view reason, Notify notify);
 
     void on_first_packet(ChildId id);

@@ -50,7 +50,7 @@ TEST_CASE("D2: 120 s lifetimes for hours without loss") {
 }
 
 TEST_CASE("D2 D9: continuous rekeying under loss, duplication and reordering") {
-    const auto seed = GENERATE(range(1, 301));
+    const auto seed = GENERATE(range(1, 25));
     World world(static_cast<std::uint64_t>(seed) * 7919);
     auto& a = world.add("a", Ipv4Address(10, 0, 0, 1));
     auto& b = world.add("b", Ipv4Address(10, 0, 0, 2));
@@ -85,7 +85,7 @@ TEST_CASE("D2 D9: continuous rekeying under loss, duplication and reordering") {
 }
 
 TEST_CASE("D8: both ends start at once and end with one working pair") {
-    const auto seed = GENERATE(range(1, 401));
+    const auto seed = GENERATE(range(1, 41));
     World world(static_cast<std::uint64_t>(seed));
     auto& a = world.add("a", Ipv4Address(10, 0, 0, 1));
     auto& b = world.add("b", Ipv4Address(10, 0, 0, 2));
@@ -95,7 +95,7 @@ TEST_CASE("D8: both ends start at once and end with one working pair") {
     world.run(Duration(seed % 4 * 2ms));
     b.acquire(dmvpn_acquire(b, a));
     world.start_traffic();
-    world.run(70s);
+    world.run(50s);
     INFO(first_trouble(world));
     CHECK(world.esp_lost_by_sa == 0);
     CHECK(a.established_count() == 1);
