@@ -41,6 +41,12 @@ int refuse(const std::string& sentence) {
     return kBadInput;
 }
 
+/// Packet buffers take about a quarter of the memory; the rest is for tables and rings.
+unsigned buffers_in(unsigned memory_mb) {
+    constexpr unsigned kPerMegabyte = 128;
+    return std::clamp(memory_mb * kPerMegabyte, 4096U, 131072U);
+}
+
 /// The cores that the platform names are there and ours.
 Result<void> check_cores(const Platform& platform) {
     cpu_set_t allowed;
@@ -178,10 +184,8 @@ Result<void> Run::start(const std::string& text) {
 }
 
 Result<void> Run::open_ports() {
-    const unsigned workers = router_->plane().workers();
     for (const PlatformPort& wanted : platform_.interfaces) {
-        auto port = dataplane::open_dpdk_port(
-            {.device = wanted.port, .queues = std::max(wanted.queues, 1U), .workers = workers});
+        auto port = dataplane::open_dpdk_port({.device = wanted.port, .queues = wanted.queues});
         if (!port) {
             return failure(
                 fmt::format("{}:{}: {}", platform_.file, wanted.line, port.error().message));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
+#include "dataplane/ports/eal.h"
 
 namespace viaduct::console {
 
@@ -94,6 +95,7 @@ void WorkerThreads::run(unsigned index, config::Idle idle) {
     std::uint64_t total = 0;
     unsigned spins = 0;
     auto sleep = kShortestSleep;
+    dataplane::register_worker_thread();
     while (!stopping_.load(std::memory_order_relaxed)) {
         const std::size_t n = plane_.run_once(index, monotonic_now());
         if (n > 0) {
@@ -109,6 +111,7 @@ void WorkerThreads::run(unsigned index, config::Idle idle) {
             sleep = std::min(sleep * 2, kLongestSleep);
         }
     }
+    dataplane::unregister_worker_thread();
 }
 
 }  // namespace viaduct::console

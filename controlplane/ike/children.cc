@@ -12,7 +12,8 @@ namespace {
 
 /// Two pairs of one flow, one begun by each end, within this time of each other: neither end can have
 /// meant to replace the other's.
-constexpr Duration kCollisionWindow = 30s;
+constexpr Duration kCollisionWindow = 60s;
+constexpr Duration kHalfStays = 60s;
 constexpr Duration kUnknownSpiInterval = 10s;
 
 template <typename Map>
@@ -121,7 +122,7 @@ void Children::arm(Child& child) {
     const auto life = Duration(std::chrono::seconds(child.parameters.lifetime_s));
     const auto id = child.id().value();
     // In time for several repetitions, and not both ends at once: the one that initiated comes first.
-    auto margin = std::clamp<Duration>(life / 4, 20s, 300s);
+    auto margin = std::clamp<Duration>(life * 9 / 20, 20s, 300s);
     if (child.role == Role::responder) {
         margin /= 2;
     }
@@ -197,6 +198,14 @@ void Children::establish(ChildId id) {
     }
 }
 
+void Children::leave_half(ChildId id) {
+    auto* child = get(id);
+    if (child != nullptr && child->stage == ChildStage::half) {
+        child->exchange.reset();
+        core_.timers.set({TimerKind::child_hard, id.value()}, core_.now + kHalfStays);
+    }
+}
+
 /// Of pairs that met, the loser goes, removed by the end that initiated it.
 void Children::settle_collisions(const FlowKey& key) {
     for (const auto id : flows_.at(key).pairs) {
@@ -221,7 +230,7 @@ void Children::on_first_packet(ChildId id) {
     }
     if (child->stage == ChildStage::half) {
         // The peer encrypts with the new keys: message 3 was lost, its meaning has arrived.
-        core_.quick_mode.confirm(*child);
+        child->exchange ? core_.quick_mode.confirm(*child) : establish(id);
         child = get(id);
     }
     if (child == nullptr || child->peer_uses_it) {
@@ -315,13 +324,15 @@ void Children::on_peer_deleted(const IkeSa& sa, Spi spi) {
             continue;
         }
         const auto id = child->id();
-        // Whoever deletes what a new pair replaces has completed the new one.
-        const auto pairs = flows_.at(flow_of(child->parameters)).pairs;
-        for (const auto other_id : pairs) {
-            auto* other = get(other_id);
-            if (other_id != id && other != nullptr && other->stage == ChildStage::half &&
-                other->exchange) {
-                core_.quick_mode.confirm(*other);
+        const auto key = flow_of(child->parameters);
+        if (current_of(key) == id && live_of_flow(key).size() == 1) {
+            // Whoever deletes the only pair in use while another is being made has completed that one.
+            const auto pairs = flows_.at(key).pairs;
+            for (const auto other_id : pairs) {
+                const auto* other = find(other_id);
+                if (other != nullptr && other->stage == ChildStage::half) {
+                    core_.quick_mode.confirm(*other);
+                }
             }
         }
         remove(id, "deleted by the peer", Notify::no);
@@ -508,9 +519,15 @@ void Children::on_timer_hard(ChildId id) {
 
 void Children::on_timer_drain(ChildId id) {
     const auto* child = find(id);
-    if (child != nullptr && current_of(flow_of(child->parameters)) != id) {
-        remove(id, "replaced", Notify::yes);
+    if (child == nullptr || current_of(flow_of(child->parameters)) == id) {
+        return;
     }
+    // A peer that still encrypts with it has not seen what we have: wait until it is quiet.
+    if (core_.now - core_.usage.usage(id).last_in < kDrain / 2) {
+        core_.timers.set({TimerKind::child_drain, id.value()}, core_.now + kDrain / 2);
+        return;
+    }
+    remove(id, "replaced", Notify::yes);
 }
 
 void Children::on_timer_idle(ChildId id) {
@@ -582,7 +599,29 @@ std::vector<ChildId> Children::ids_with(std::optional<Ipv4Address> remote) const
 
 std::vector<ChildId> Children::live_of_flow(const FlowKey& flow) const {
     const auto it = flows_.find(flow);
-    return it == flows_.end() ? std::vector<ChildId>{} : it->second.pairs;
+    std::vector<ChildId> out;
+    if (it != flows_.end()) {
+        std::copy_if(it->second.pairs.begin(), it->second.pairs.end(), std::back_inserter(out),
+                     [&](ChildId id) { return find(id)->stage == ChildStage::live; });
+    }
+    return out;
+}
+
+Children::Progress Children::progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const {
+    ChildParameters probe;
+    probe.policy = policy;
+    probe.proxies = proxies;
+    probe.remote = sa.remote;
+    probe.udp_encapsulation = sa.nat.detected();
+    const auto it = flows_.find(flow_of(probe));
+    if (it == flows_.end()) {
+        return Progress::none;
+    }
+    const auto& pairs = it->second.pairs;
+    if (std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) { return find(id)->stage == ChildStage::half; })) {
+        return Progress::half;
+    }
+    return it->second.current ? Progress::live : Progress::none;
 }
 
 std::optional<ChildId> Children::current_of(const FlowKey& flow) const {

@@ -70,6 +70,9 @@ public:
     /// The peer has confirmed (or we are the initiator): the outbound half, timers, collisions.
     void establish(ChildId id);
     enum class Notify : std::uint8_t { no, yes };
+    /// The exchange of a half pair has ended without message 3. The peer may have completed it all the
+    /// same: it stays a while, and is whole with its first packet.
+    void leave_half(ChildId id);
     void remove(ChildId id, std::string_view reason, Notify notify);
 
     void on_first_packet(ChildId id);
@@ -97,7 +100,11 @@ public:
                         std::string_view reason);
     void remove_disallowed();
     [[nodiscard]] std::vector<ChildId> ids_with(std::optional<Ipv4Address> remote) const;
+    /// Pairs of a flow whose both halves stand.
     [[nodiscard]] std::vector<ChildId> live_of_flow(const FlowKey& flow) const;
+    enum class Progress : std::uint8_t { none, half, live };
+    /// What there is for a flow with an ISAKMP SA's peer.
+    [[nodiscard]] Progress progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const;
     [[nodiscard]] bool any_with(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool stands(const PolicyRef& policy, const ProxyPair& proxies) const;
     [[nodiscard]] bool stands_with(IfIndex interface, Ipv4Address remote) const;

@@ -124,6 +124,7 @@ void Engine::State::run_timer(const TimerKey& key) {
     case TimerKind::fragment:
         return fragments.on_timeout(key.owner);
     case TimerKind::request:
+        return requests.on_timer(RequestId{key.owner});
     case TimerKind::ted:
         return;
     }

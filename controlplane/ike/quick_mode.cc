@@ -25,6 +25,13 @@ std::string_view to_string(QuickState state) {
     return "";
 }
 
+namespace {
+
+/// A peer from which nothing came for so long may have lost its state.
+constexpr Duration kSilence = 45s;
+
+}  // namespace
+
 void QuickMode::transition(
     const IkeSa& sa, QuickExchange& x, Input input, std::string_view event, QuickState next) {
     core_.log.debug(Debug::crypto_isakmp,
@@ -200,10 +207,12 @@ void QuickMode::fail(IkeSa& sa, MessageId id, std::string_view reason, bool sile
     const auto child = std::exchange(x.child, std::nullopt);
     const auto request = std::exchange(x.request, std::nullopt);
     if (child) {
-        core_.children.remove(*child, reason, Children::Notify::yes);
+        core_.children.leave_half(*child);
     }
     if (request) {
-        if (silent) {
+        const auto heard =
+            std::max(sa.last_heard, core_.children.traffic_with(sa.local.address, sa.remote).last_in);
+        if (silent && core_.now - heard > kSilence) {
             // Nothing comes back: the peer may have forgotten the ISAKMP SA. A new one shows.
             const auto ike = sa.id;
             core_.requests.detach(*request);
@@ -248,7 +257,7 @@ void QuickMode::abandon_all(IkeSa& sa, std::string_view reason) {
             core_.spis.release(x.reserved->index);
         }
         if (x.child && x.state == QuickState::r_qm2) {
-            core_.children.remove(*x.child, reason, Children::Notify::no);
+            core_.children.leave_half(*x.child);
         }
         if (x.request) {
             core_.requests.on_quick_failed(*x.request, reason, true);

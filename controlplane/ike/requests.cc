@@ -6,6 +6,13 @@
 
 namespace viaduct::ike {
 
+namespace {
+
+constexpr Duration kUnconfirmedWait = 3s;
+constexpr Duration kHalfWait = 1s;
+
+}  // namespace
+
 bool Requests::pending_for(const PolicyRef& policy, const ProxyPair& proxies) const {
     return std::any_of(requests_.begin(), requests_.end(), [&](const auto& entry) {
         return entry.second.acquire.policy == policy && entry.second.acquire.proxies == proxies;
@@ -44,8 +51,7 @@ void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
     advance(request);
 }
 
-/// An ISAKMP SA in the making that is worth waiting for: ours, or the peer's once it has proved to be
-/// there.
+/// An ISAKMP SA in the making that is worth waiting for: ours, or the peer's.
 IkeSa* Requests::usable_attempt(Ipv4Address local, Ipv4Address remote) const {
     if (auto* own = core_.phase1.find_initiating(local, remote)) {
         return own;
@@ -53,8 +59,7 @@ IkeSa* Requests::usable_attempt(Ipv4Address local, Ipv4Address remote) const {
     const auto [first, last] = core_.by_remote.equal_range(remote);
     for (auto it = first; it != last; ++it) {
         auto* sa = core_.ike(it->second);
-        if (sa != nullptr && !sa->initiator() && sa->local.address == local &&
-            (sa->state == Phase1State::r_mm3 || sa->state == Phase1State::r_mm4)) {
+        if (sa != nullptr && !sa->initiator() && !sa->complete() && sa->local.address == local) {
             return sa;
         }
     }
@@ -82,8 +87,20 @@ void Requests::advance(Request& request) {
     if (auto* sa = usable_attempt(local, remote)) {
         request.ike = sa->id;
         sa->waiting.push_back(id);
+        if (sa->state == Phase1State::r_mm2) {
+            // Anyone can send a first message in the peer's name: it does not hold us up for long.
+            core_.timers.set({TimerKind::request, id.value()}, core_.now + kUnconfirmedWait);
+        }
         return;
     }
+    initiate(request);
+}
+
+void Requests::initiate(Request& request) {
+    const auto id = request.id;
+    const auto local = request.acquire.local;
+    const auto remote = request.acquire.peers[request.next_peer];
+    const auto* policy = core_.policies.of(request.acquire.policy);
     const Cookie cookie{core_.random.u64() | 1U};
     auto* sa =
         core_.phase1.create(Role::initiator, {local, kPortIsakmp}, {remote, kPortIsakmp}, cookie);
@@ -91,7 +108,7 @@ void Requests::advance(Request& request) {
         give_up(id, "too many ISAKMP SAs");
         return;
     }
-    sa->profile = profile;
+    sa->profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
     sa->waiting.push_back(id);
     request.ike = sa->id;
     if (!core_.main_mode.start(*sa)) {
@@ -104,9 +121,41 @@ void Requests::on_phase1_ready(RequestId id, IkeSa& sa) {
     if (it == requests_.end()) {
         return;
     }
-    it->second.ike = sa.id;
-    it->second.running = true;
-    core_.quick_mode.start(sa, it->second);
+    auto& request = it->second;
+    request.ike = sa.id;
+    switch (core_.children.progress(request.acquire.policy, request.acquire.proxies, sa)) {
+    case Children::Progress::half:
+        // The peer is building a pair for this flow: ours would only collide with it.
+        core_.timers.set({TimerKind::request, id.value()}, core_.now + kHalfWait);
+        return;
+    case Children::Progress::live:
+        if (!request.rekeys) {
+            on_quick_done(id);
+            return;
+        }
+        break;
+    case Children::Progress::none:
+        break;
+    }
+    request.running = true;
+    core_.quick_mode.start(sa, request);
+}
+
+void Requests::on_timer(RequestId id) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end() || it->second.running) {
+        return;
+    }
+    auto& request = it->second;
+    auto* sa = request.ike ? core_.ike(*request.ike) : nullptr;
+    if (sa == nullptr) {
+        advance(request);
+    } else if (sa->complete()) {
+        on_phase1_ready(id, *sa);
+    } else if (sa->state == Phase1State::r_mm2) {
+        std::erase(sa->waiting, id);
+        initiate(request);
+    }
 }
 
 void Requests::on_phase1_lost(RequestId id, const IkeSa& sa, std::string_view reason) {
@@ -125,6 +174,7 @@ void Requests::on_phase1_lost(RequestId id, const IkeSa& sa, std::string_view re
 }
 
 void Requests::on_quick_done(RequestId id) {
+    core_.timers.cancel({TimerKind::request, id.value()});
     requests_.erase(id);
 }
 
@@ -165,6 +215,7 @@ void Requests::next_peer(RequestId id, std::string_view reason) {
 }
 
 void Requests::give_up(RequestId id, std::string_view reason) {
+    core_.timers.cancel({TimerKind::request, id.value()});
     const auto request = std::move(requests_.extract(id).mapped());
     const auto remote = request.acquire.peers[request.next_peer];
     // While the pair to be replaced stands, another attempt is worth while.

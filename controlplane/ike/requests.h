@@ -33,6 +33,8 @@ public:
     void on_quick_failed(RequestId id, std::string_view reason, bool silent);
     /// Its quick mode is over; what becomes of it is decided next.
     void detach(RequestId id);
+    /// It has waited long enough for what the peer began.
+    void on_timer(RequestId id);
     /// The requests wait for another ISAKMP SA now.
     void move(const std::vector<RequestId>& ids, ConnectionId to);
     /// All of them whose policy is gone.
@@ -47,6 +49,7 @@ private:
     void advance(Request& request);
     void next_peer(RequestId id, std::string_view reason);
     void give_up(RequestId id, std::string_view reason);
+    void initiate(Request& request);
     [[nodiscard]] IkeSa* usable_attempt(Ipv4Address local, Ipv4Address remote) const;
 
     Engine::State& core_;

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <utility>
 
+#include "controlplane/nhrp/exec.h"
 #include "controlplane/router/core.h"
 
 namespace viaduct {
@@ -140,14 +141,22 @@ TimePoint Router::started_at() const {
 
 void RouterCore::gather_rows() {
     const auto add = [this](ios::ExecRows more) {
-        rows.insert(rows.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        for (auto& row : more) {
+            // What a command leaves in an engine (`clear …`) is carried before the prompt comes back.
+            row.run = [this, run = std::move(row.run)](ios::ExecContext& context, const ios::Args& args) {
+                now = context.now;
+                auto job = run(context, args);
+                carry();
+                return job;
+            };
+            rows.push_back(std::move(row));
+        }
     };
     add(interface_rows(*this));
     add(routing_rows(*this));
     add(reachability_rows(*this));
     add(ike::exec_rows(ike));
-    add(nhrp::exec_rows(nhrp));
-    add(eigrp::exec_rows(eigrp));
+    add(nhrp::exec_rows(nhrp, nullptr));
 }
 
 void RouterCore::take_punts() {
