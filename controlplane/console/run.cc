@@ -1,6 +1,7 @@
 // `viaduct run`: one router on the ports of the machine. Everything that can be wrong is looked at before
 // anything is started.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
