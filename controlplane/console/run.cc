@@ -169,8 +169,11 @@ Result<void> Run::start(const std::string& text) {
         }
         server_ = std::move(*server);
     }
-    const auto eal = dataplane::start_eal(
-        {.hugepages = platform_.hugepages, .memory_mb = platform_.memory_mb, .load_drivers = true});
+    const auto eal = dataplane::start_eal({.hugepages = platform_.hugepages,
+                                           .memory_mb = platform_.memory_mb,
+                                           .buffers = buffers_in(platform_.memory_mb),
+                                           .load_drivers = true,
+                                           .extra = device_arguments(platform_)});
     if (!eal) {
         return failure(fmt::format("{}: {}", platform_.file, eal.error().message));
     }
