@@ -48,16 +48,21 @@ unsigned buffers_in(unsigned memory_mb) {
     return std::clamp(memory_mb * kPerMegabyte, 4096U, 131072U);
 }
 
-/// DPDK looks at those PCI devices alone that the platform names; everything else stays the system's.
+/// DPDK looks at those PCI devices alone that the platform names; everything else stays the system's. What is
+/// wrong we say ourselves, in one sentence.
 std::vector<std::string> device_arguments(const Platform& platform) {
-    std::vector<std::string> arguments;
+    std::vector<std::string> devices;
     for (const PlatformPort& port : platform.interfaces) {
         const std::string device = port.port.substr(0, port.port.find(','));
         if (device.find(':') != std::string::npos && device.find('.') != std::string::npos) {
-            arguments.insert(arguments.end(), {"-a", port.port});
+            devices.insert(devices.end(), {"-a", port.port});
         }
     }
-    return arguments.empty() ? std::vector<std::string>{"--no-pci"} : arguments;
+    if (devices.empty()) {
+        devices.emplace_back("--no-pci");
+    }
+    devices.emplace_back("--log-level=critical");
+    return devices;
 }
 
 /// The cores that the platform names are there and ours.
