@@ -81,7 +81,9 @@ bool Engine::change_one_server(TimePoint now, Tunnel& tunnel) {
         clusters[server.config.cluster].push_back(&server);
     }
     for (auto& [cluster, members] : clusters) {
-        std::ranges::stable_sort(members, {}, [](const Server* s) { return s->config.priority; });
+        // Equally good ones in the order of configuration, which is the vector's.
+        std::ranges::sort(
+            members, {}, [](const Server* s) { return std::pair{s->config.priority, s}; });
         const auto limit = config.cluster_max_connections.find(cluster);
         const std::size_t wanted =
             limit == config.cluster_max_connections.end() ? members.size() : limit->second;

@@ -410,6 +410,23 @@ TEST_CASE(
     CHECK(states() == "RRR");
 }
 
+TEST_CASE("Phase 1: a spoke on a point-to-point tunnel needs no map and gets no adjacency") {
+    Pair p;
+    auto& interface = p.spoke().interface();
+    interface.multipoint = false;
+    interface.destination = ip("209.168.202.225");
+    interface.nhrp.maps.clear();
+    interface.nhrp.multicast_maps.clear();
+    p.start();
+    CHECK(p.spoke().server().state == ServerState::responding);
+    CHECK(p.spoke().adjacencies.empty());
+    CHECK(p.spoke().multicast.at(kTunnel0) == std::vector<Nbma>{{ip("209.168.202.225"), {}}});
+    CHECK(p.hub().adjacency("192.168.1.2") != nullptr);
+    p.spoke().engine->on_resolution_needed(
+        p.network.now, kTunnel0, ip("192.168.1.3"), ip("192.168.1.3"));
+    CHECK(p.spoke().engine->resolutions_under_way() == 0);
+}
+
 TEST_CASE("A spoke whose address changes registers anew; unique as configured") {
     for (const bool no_unique : {true, false}) {
         Pair p;
