@@ -3,6 +3,8 @@
 #include <fstream>
 #include <utility>
 
+#include "controlplane/dhcp/exec.h"
+#include "controlplane/eigrp/exec.h"
 #include "controlplane/nhrp/exec.h"
 #include "controlplane/router/core.h"
 
@@ -42,7 +44,9 @@ RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& 
       ike(random, log, offload, protection, protection),
       nhrp_routes(*this),
       nhrp(random, log, nhrp_routes),
-      eigrp(random, log) {}
+      eigrp(random, log),
+      dhcp_client(random, log),
+      dhcp_server(log) {}
 
 Router::Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options)
     : core_(std::make_unique<RouterCore>(random, offload, sink, options)) {
@@ -120,7 +124,8 @@ void Router::poll(TimePoint now, WallTime wall) {
 
 TimePoint Router::next_deadline() const {
     return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(),
-                     core_->eigrp.next_deadline(), core_->next_refresh});
+                     core_->eigrp.next_deadline(), core_->dhcp_client.next_deadline(),
+                     core_->dhcp_server.next_deadline(), core_->next_refresh});
 }
 
 dataplane::Plane& Router::plane() {
@@ -157,6 +162,8 @@ void RouterCore::gather_rows() {
     add(reachability_rows(*this));
     add(ike::exec_rows(ike));
     add(nhrp::exec_rows(nhrp, nullptr));
+    add(eigrp::exec_rows(eigrp));
+    add(dhcp::exec_rows(dhcp_client, dhcp_server));
 }
 
 void RouterCore::take_punts() {

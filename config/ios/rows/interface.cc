@@ -186,7 +186,7 @@ Rows kept_lines() {
         kept("ip mroute-cache",
              "Enable switching cache for incoming multicast packets",
              {"no ip mroute-cache"}),
-        kept("ip route-cache [ { cef | distributed | flow | policy | same-interface } ]",
+        kept("ip route-cache [ cef | flow | policy | same-interface | distributed ]",
              "Enable fast-switching cache for outgoing packets",
              {"no ip route-cache", "ip route-cache flow"}),
         kept("ip virtual-reassembly [ <what:LINE> ]",
