@@ -81,6 +81,9 @@ Result<config::Password> read_password(const Args& args) {
         return config::Password{7, args.text("hidden")};
     }
     if (args.has("hash")) {
+        if (args.text("hash").find_first_of(" \t") != std::string::npos) {
+            return failure("The secret you entered is not a valid encrypted secret");
+        }
         return config::Password{5, args.text("hash")};
     }
     if (args.has("plain0")) {

@@ -4,6 +4,7 @@
 
 #include "config/ios/fields.h"
 #include "config/ios/kept_lines.h"
+#include "config/ios/table.h"
 
 namespace viaduct::ios {
 
@@ -331,6 +332,15 @@ void keep_section(std::vector<config::KeptSection>& sections,
         kept.push_back(old != sections.end() ? *old : config::KeptSection{line, {}});
     }
     sections = std::move(kept);
+    // The order of writing: a new line goes behind those of its place and of the places before it.
+    if (sections.empty()) {
+        return;
+    }
+    const auto place = kept_place(sections.back().line);
+    for (std::size_t at = sections.size() - 1; at > 0 && kept_place(sections[at - 1].line) > place;
+         --at) {
+        std::swap(sections[at - 1], sections[at]);
+    }
 }
 
 Row make_row(const KeptRow& kept) {
