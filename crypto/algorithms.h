@@ -54,20 +54,20 @@ enum class DhGroup : std::uint8_t {
 
 struct CipherInfo {
     Cipher id;
-    std::string_view ios_esp_name;   // "esp-3des", "esp-aes 256", "esp-gcm", …
-    std::string_view ios_ike_name;   // "3des", "aes 256"; empty: not for phase 1
-    std::string_view show_name;      // as `show crypto isakmp policy` writes it
-    std::size_t key_bytes;           // without the salt
-    std::size_t salt_bytes;          // 4 for GCM/GMAC
-    std::size_t block_bytes;         // padding unit of ESP (at least 4)
-    std::size_t iv_bytes;            // in the packet
-    std::size_t icv_bytes;           // of its own (GCM, GMAC), else 0
+    std::string_view ios_esp_name;  // "esp-3des", "esp-aes 256", "esp-gcm", …
+    std::string_view ios_ike_name;  // "3des", "aes 256"; empty: not for phase 1
+    std::string_view show_name;  // as `show crypto isakmp policy` writes it
+    std::size_t key_bytes;  // without the salt
+    std::size_t salt_bytes;  // 4 for GCM/GMAC
+    std::size_t block_bytes;  // padding unit of ESP (at least 4)
+    std::size_t iv_bytes;  // in the packet
+    std::size_t icv_bytes;  // of its own (GCM, GMAC), else 0
     bool aead;
 };
 
 struct HashInfo {
     Hash id;
-    std::string_view ios_name;   // "md5", "sha", "sha256", …
+    std::string_view ios_name;  // "md5", "sha", "sha256", …
     std::string_view show_name;  // "Message Digest 5", "Secure Hash Standard", …
     std::size_t digest_bytes;
 };
@@ -82,10 +82,10 @@ struct AuthInfo {
 
 struct DhGroupInfo {
     DhGroup id;
-    std::string_view show_name;   // "#2 (1024 bit)"
-    std::size_t public_bytes;     // length of the KE payload's body
-    std::size_t shared_bytes;     // length of g^xy
-    std::size_t private_bits;     // enough for the group's strength
+    std::string_view show_name;  // "#2 (1024 bit)"
+    std::size_t public_bytes;  // length of the KE payload's body
+    std::size_t shared_bytes;  // length of g^xy
+    std::size_t private_bits;  // enough for the group's strength
 };
 
 const CipherInfo& info(Cipher c);

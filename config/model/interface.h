@@ -107,6 +107,8 @@ struct NhrpConfig {
     bool multicast_dynamic = false;
     std::vector<Ipv4Address> multicast_maps;
     std::vector<NhrpServer> servers;
+    std::map<std::uint8_t, std::uint8_t> cluster_max_connections;  // `nhs cluster C max-connections N`
+    std::optional<std::uint16_t> fallback_s;                       // `nhs fallback S`
     bool redirect = false;
     bool shortcut = false;
     bool registration_no_unique = false;

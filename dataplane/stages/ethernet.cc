@@ -1,0 +1,234 @@
+// Ethernet in, with the short way through: a packet that came in by an interface without features and
+// leaves by another such one is checked, looked up, rewritten and queued here, without metadata.
+#include "dataplane/wire/ethernet.h"
+
+#include <array>
+
+#include "dataplane/stages/ip4_checks.h"
+#include "dataplane/stages/stages.h"
+#include "dataplane/wire/ipv4.h"
+
+namespace viaduct::dataplane {
+
+namespace {
+
+constexpr std::size_t kPrefetchHeaders = 8;  // packets ahead
+constexpr std::size_t kPrefetchData = 4;
+constexpr std::uint64_t kMacMask = 0x0000FFFFFFFFFFFFU;
+
+/// A packet that passed the checks of the fused pass.
+struct Quick {
+    rte_mbuf* buffer;
+    std::uint8_t* ip;
+    std::uint32_t destination;
+    std::uint16_t length;
+    RouteTable::Entry entry;
+    const NextHopRecord* next_hop;
+    std::uint32_t next_hop_id;
+};
+
+PacketMeta& place(Worker& w,
+                  Vector& vector,
+                  rte_mbuf* buffer,
+                  std::uint8_t* ip,
+                  std::uint16_t length,
+                  std::uint16_t in) {
+    const auto at = w.frame.take();
+    auto& p = w.frame[at];
+    p = PacketMeta{};
+    p.buffer = buffer;
+    p.l3 = ip;
+    p.length = length;
+    p.in = in;
+    vector.push(at);
+    return p;
+}
+
+void drop_frame(Worker& w, rte_mbuf* buffer, std::uint16_t in, Drop reason) {
+    w.tally(in).in_drops.add(1);
+    w.drop_buffer(buffer, reason);
+}
+
+/// Everything but a plain unicast IPv4 packet for our address on this wire.
+void classify(Worker& w, rte_mbuf* buffer, const InterfaceRecord& in) {
+    const Packet packet{buffer};
+    const auto interface = in.index.value();
+    if (packet.length() < wire::kEthernetBytes) {
+        drop_frame(w, buffer, interface, Drop::ethernet_runt);
+        return;
+    }
+    const auto header = wire::read<wire::Ethernet>(packet.data());
+    const bool multicast = (header.destination[0] & 1U) != 0;
+    std::uint64_t destination = 0;
+    std::memcpy(&destination, header.destination, sizeof(header.destination));
+    if (multicast) {
+        w.tally(interface).in_multicasts.add(1);
+    } else if (destination != in.mac_word) {
+        drop_frame(w, buffer, interface, Drop::ethernet_not_for_us);
+        return;
+    }
+    auto* payload = packet.data() + wire::kEthernetBytes;
+    const auto length = static_cast<std::uint16_t>(packet.length() - wire::kEthernetBytes);
+    switch (header.type.value()) {
+    case wire::kEtherIpv4: {
+        auto& p = place(w, w.frame.ip4_input, buffer, payload, length, interface);
+        if (multicast) {
+            p.set(kLinkBroadcast);
+        }
+        return;
+    }
+    case wire::kEtherArp: {
+        constexpr std::uint16_t kArpBytes = 28;
+        if (length < kArpBytes) {
+            drop_frame(w, buffer, interface, Drop::arp_truncated);
+            return;
+        }
+        PacketMeta p;
+        p.buffer = buffer;
+        p.l3 = packet.data();
+        p.length = packet.length();
+        p.in = interface;
+        w.punt(p, PuntReason::arp);
+        return;
+    }
+    case wire::kEtherVlan:
+    case wire::kEtherQinQ:
+        drop_frame(w, buffer, interface, Drop::ethernet_vlan);
+        return;
+    default:
+        drop_frame(w, buffer, interface, Drop::ethernet_unknown_type);
+    }
+}
+
+/// The checks that a plain packet passes: Ethernet to us, IPv4 without options, whole, right checksum,
+/// no address that is never forwarded.
+inline bool is_plain(const std::uint8_t* frame,
+                     std::uint16_t frame_length,
+                     std::uint64_t mac_word,
+                     Quick& q) {
+    std::uint64_t destination_mac = 0;
+    std::memcpy(&destination_mac, frame, sizeof(destination_mac));
+    std::uint32_t type_version = 0;  // type, version and header length, type of service
+    std::memcpy(&type_version, frame + 12, sizeof(type_version));
+    constexpr std::uint32_t kPlain = 0x00450008U;  // as little-endian memory: 08 00 45
+    const auto* ip = frame + wire::kEthernetBytes;
+    const auto source = wire::read32(ip + wire::kIpSource);
+    q.destination = wire::read32(ip + wire::kIpDestination);
+    q.length = wire::read16(ip + wire::kIpTotalLength);
+    const std::uint64_t wrong = ((destination_mac & kMacMask) ^ mac_word) |
+                                ((type_version & 0x00FFFFFFU) ^ kPlain) |
+                                (wire::header_sum(ip, 5) ^ 0xFFFFU) | never_forwarded(source) |
+                                never_forwarded(q.destination);
+    return wrong == 0 && q.length >= wire::kIpv4Bytes &&
+           q.length + wire::kEthernetBytes <= frame_length;
+}
+
+/// First pass: checks. What is not plain goes its own way; returns the number of plain packets.
+std::size_t check_frames(Worker& w,
+                         std::span<rte_mbuf*> frames,
+                         const InterfaceRecord& in,
+                         std::array<Quick, kVector>& quick) {
+    const auto count = frames.size();
+    std::uint64_t bytes = 0;
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < std::min(count, kPrefetchHeaders); ++i) {
+        prefetch(frames[i]);
+    }
+    for (std::size_t i = 0; i < std::min(count, kPrefetchData); ++i) {
+        prefetch(Packet{frames[i]}.data());
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + kPrefetchHeaders < count) {
+            prefetch(frames[i + kPrefetchHeaders]);
+        }
+        if (i + kPrefetchData < count) {
+            prefetch(Packet{frames[i + kPrefetchData]}.data());
+        }
+        const Packet packet{frames[i]};
+        auto* data = packet.data();
+        bytes += packet.length();
+        auto& q = quick[n];
+        if (is_plain(data, packet.length(), in.mac_word, q)) [[likely]] {
+            q.buffer = frames[i];
+            q.ip = data + wire::kEthernetBytes;
+            prefetch(w.routes.root_entry(q.destination));
+            ++n;
+        } else {
+            classify(w, frames[i], in);
+        }
+    }
+    auto& t = w.tally(in.index.value());
+    t.in_packets.add(count);
+    t.in_bytes.add(bytes);
+    return n;
+}
+
+/// Second and third pass: the trie's levels one after another over all packets, so that a vector's
+/// misses overlap.
+void look_up(Worker& w, std::span<Quick> quick) {
+    for (auto& q : quick) {
+        q.entry = RouteTable::View::load(w.routes.root_entry(q.destination));
+        if ((q.entry & RouteTable::kChunk) != 0) {
+            prefetch(w.routes.chunk_entry(q.entry, q.destination >> 8U));
+        }
+    }
+    for (auto& q : quick) {
+        auto e = q.entry;
+        if ((e & RouteTable::kChunk) != 0) {
+            e = RouteTable::View::load(w.routes.chunk_entry(e, q.destination >> 8U));
+            if ((e & RouteTable::kChunk) != 0) {
+                e = RouteTable::View::load(w.routes.chunk_entry(e, q.destination));
+            }
+        }
+        q.next_hop_id = e != 0 ? e & RouteTable::kNextHopMask : w.routes.default_next_hop;
+        q.next_hop = w.next_hops.at(q.next_hop_id);
+        prefetch(q.next_hop);
+    }
+}
+
+/// Last pass: rewrites and queues, or hands over to routed what has more to do.
+void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
+    for (auto& q : quick) {
+        const auto& hop = *q.next_hop;
+        const bool back = hop.out == in && (hop.features & kOutRedirect) != 0;
+        if (!hop.fast || q.length > hop.mtu || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
+            auto& p = place(w, w.frame.routed, q.buffer, q.ip, q.length, in);
+            p.next_hop = q.next_hop_id;
+            read_header(p);
+            continue;
+        }
+        wire::decrement_ttl(q.ip);
+        auto* frame = q.ip - wire::kEthernetBytes;
+        std::memcpy(frame, hop.l2, wire::kEthernetBytes);
+        const auto length = static_cast<std::uint16_t>(q.length + wire::kEthernetBytes);
+        if (Packet{q.buffer}.length() != length) {
+            Packet{q.buffer}.seal(frame, length);
+        }
+        w.send(hop.port, q.buffer, length);
+    }
+}
+
+}  // namespace
+
+void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in) {
+    if ((in.features & kInDown) != 0) {
+        for (auto* buffer : frames) {
+            drop_frame(w, buffer, in.index.value(), Drop::ethernet_interface_down);
+        }
+        return;
+    }
+    std::array<Quick, kVector> quick;
+    const auto count = check_frames(w, frames, in, quick);
+    const auto plain = std::span(quick).first(count);
+    if ((in.features & kInFeatures) == 0) {
+        look_up(w, plain);
+        send_quick(w, plain, in.index.value());
+        return;
+    }
+    for (auto& q : plain) {
+        auto& p = place(w, w.frame.input_features, q.buffer, q.ip, q.length, in.index.value());
+        read_header(p);
+    }
+}
+
+}  // namespace viaduct::dataplane

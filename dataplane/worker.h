@@ -1,0 +1,217 @@
+// A worker: polls its ports and rings, carries what came through the pipeline (pipeline.cc) and sends.
+// This class is the worker's context, which every stage is handed; its loop stands in worker.cc.
+//
+// Nothing here allocates, locks, logs, throws or waits once the worker runs. Buffers come from DPDK's
+// pool.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/base/random.h"
+#include "dataplane/drops.h"
+#include "dataplane/frame.h"
+#include "dataplane/punt_policer.h"
+#include "dataplane/reassembly.h"
+#include "dataplane/ring.h"
+#include "dataplane/tables/tables.h"
+#include "dataplane/tally.h"
+
+namespace viaduct::dataplane {
+
+enum class Stage : std::uint8_t {
+    rx,
+    ethernet,
+    ip4_input,
+    input_features,
+    route,
+    routed,
+    local,
+    esp_in,
+    gre_in,
+    output_features,
+    crypto_map,
+    gre_out,
+    esp_out,
+    cipher,  // of esp_in and esp_out
+    adjacency,
+    inject,
+    tx,
+    kCount
+};
+inline constexpr std::size_t kStageCount = static_cast<std::size_t>(Stage::kCount);
+std::string_view stage_name(Stage stage);
+
+struct StageTally {
+    Tally packets;
+    Tally vectors;
+    Tally cycles;
+};
+
+/// What stands in a buffer's private area while the buffer is between threads or vectors.
+struct Parcel {
+    enum class Resume : std::uint8_t { route, gre_out, esp_out, adjacency, frame };
+
+    PacketMeta meta;
+    PuntReason reason = PuntReason::local;
+    Resume resume = Resume::route;
+    std::uint16_t mtu = 0;
+};
+
+static_assert(sizeof(Parcel) <= 128);
+
+/// What a worker tells control beside packets.
+struct EventRecord {
+    SaEvent::Kind kind = SaEvent::Kind::soft_limit;
+    std::uint32_t sa = 0;
+    std::uint32_t remote = 0;
+    std::uint16_t remote_port = 0;
+};
+
+/// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the
+/// stack each time. No stage leaves anything in it for another.
+struct Scratch {
+    std::array<const Sa*, kPlaces> sas;
+    std::array<crypto::EspOp, kPlaces> ops;
+    std::array<std::uint32_t, kPlaces> numbers;
+    std::array<Place, kPlaces> places;
+    std::array<FlowKey, kPlaces> keys;
+    Vector ready;
+};
+
+class Worker {
+public:
+    Worker(Tables& tables, unsigned index, const PlaneOptions& options);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    Worker(Worker&&) = delete;
+    Worker& operator=(Worker&&) = delete;
+
+    // ── for whoever drives it ──
+    std::size_t run_once(TimePoint now);
+
+    // ── for stages ──
+    [[nodiscard]] const InterfaceRecord& interface(std::uint16_t number) const {
+        return interfaces->at(number);
+    }
+
+    /// Counts, and gives the buffer back at the end of the vector.
+    void drop(const PacketMeta& p, Drop reason);
+    void drop_buffer(rte_mbuf* buffer, Drop reason);
+
+    /// Counts without an end of the packet.
+    void count(Drop reason) { drops[static_cast<std::size_t>(reason)].add(1); }
+
+    /// Hands the packet to control, or drops it when there were too many.
+    void punt(PacketMeta& p, PuntReason reason, std::uint16_t mtu = 0);
+    /// The same with a copy; the packet itself goes on.
+    void punt_copy(const PacketMeta& p, PuntReason reason, std::uint16_t mtu = 0);
+    /// Counts the drop and tells control, who may answer with an ICMP error.
+    void drop_and_punt(PacketMeta& p, Drop why, PuntReason reason, std::uint16_t mtu = 0);
+
+    /// Gives a buffer back without a reason to count: it was used up.
+    void release(rte_mbuf* buffer);
+    /// A word to control about an SA; lost (and counted) when control does not listen.
+    void event(const EventRecord& e);
+
+    /// IPv4 identification of a packet that we make: no two workers give the same in a row.
+    std::uint16_t next_ip_id() {
+        ip_id_ = static_cast<std::uint16_t>(ip_id_ + ip_id_step_);
+        return ip_id_;
+    }
+
+    /// The cipher engine; there is one when there is an SA.
+    [[nodiscard]] crypto::EspEngine* engine() const { return tables.engines[index].get(); }
+
+    [[nodiscard]] Reassembly& reassembly() { return reassembly_; }
+
+    /// A sealed frame to a port.
+    void send(std::uint16_t port, rte_mbuf* buffer, std::uint32_t bytes) {
+        auto& batch = view_ports[port].state->batch[index];
+        if (batch.count == batch.frames.size()) {
+            flush(port);
+        }
+        if (!batch.waiting) {
+            batch.waiting = true;
+            waiting_ports_[waiting_count_++] = port;
+        }
+        batch.frames[batch.count++] = buffer;
+        batch.bytes += bytes;
+    }
+
+    /// Goes on with this packet in a later vector of the same turn: when the frame is full.
+    bool defer(const PacketMeta& p, Parcel::Resume resume);
+
+    /// Accounts the cycles since the last reading to a part of a stage.
+    void part_done(Stage stage) {
+        const auto t = cycles_now();
+        stages[static_cast<std::size_t>(stage)].cycles.add(t - stage_started);
+        stage_started = t;
+    }
+
+    /// One reading of the cycle counter a stage a vector.
+    void stage_done(Stage stage, std::size_t packets) {
+        const auto t = cycles_now();
+        auto& s = stages[static_cast<std::size_t>(stage)];
+        s.packets.add(packets);
+        s.vectors.add(1);
+        s.cycles.add(t - stage_started);
+        stage_started = t;
+    }
+
+    InterfaceTally& tally(std::uint16_t interface_index) const {
+        return interface(interface_index).state->tally[index];
+    }
+
+    Tables& tables;
+    const unsigned index;
+    TimePoint now{};
+
+    // What the tables were when the turn began.
+    const InterfaceTable* interfaces = nullptr;
+    RouteTable::View routes;
+    NextHops::View next_hops;
+    SaTable::View sas;
+    std::uint32_t route_generation = 0;
+    /// More than one worker: what belongs to all of them is changed by locked instructions.
+    const bool shared;
+    std::span<const PortEntry> view_ports;
+
+    Frame frame;
+    Scratch scratch;
+    std::uint64_t stage_started = 0;
+    std::array<StageTally, kStageCount> stages;
+    std::array<Tally, kDropCount> drops;
+
+    // Worker puts, control takes.
+    Ring<rte_mbuf*> urgent_punts;
+    Ring<rte_mbuf*> other_punts;
+    Ring<EventRecord> events;
+    // Control puts, worker takes.
+    Ring<rte_mbuf*> injected;
+
+private:
+    void flush(std::uint16_t port);
+    void flush_all();
+    void end_vector();
+    std::size_t poll_ports();
+    std::size_t poll_parcels(Ring<rte_mbuf*>& ring);
+    std::size_t poll_deferred();
+    void enqueue_punt(rte_mbuf* buffer, PuntReason reason);
+
+    PuntPolicer policer_;
+    Reassembly reassembly_;
+    std::uint16_t ip_id_ = 0;
+    std::uint16_t ip_id_step_ = 1;
+    Ring<rte_mbuf*> deferred_;  // the worker itself on both sides
+    std::array<rte_mbuf*, kPlaces> dropped_{};
+    std::size_t dropped_count_ = 0;
+    std::array<std::uint16_t, kMaxPorts> waiting_ports_{};
+    std::size_t waiting_count_ = 0;
+};
+
+}  // namespace viaduct::dataplane
