@@ -54,8 +54,9 @@ Bytes frame_of(MacAddress to, MacAddress from, Ipv4Address source, Ipv4Address d
 /// A router between two synthetic ports.
 struct Rig {
     explicit Rig(std::uint32_t max_sas) : plane(options_for(max_sas)) {
-        auto in = std::make_unique<SourcePort>(kInsideMac);
-        auto out = std::make_unique<SinkPort>(kOutsideMac);
+        auto buffers = std::make_shared<BufferStack>();
+        auto in = std::make_unique<SourcePort>(kInsideMac, buffers);
+        auto out = std::make_unique<SinkPort>(kOutsideMac, buffers);
         source = in.get();
         sink = out.get();
         plane.attach_port(kInside, std::move(in));

@@ -36,6 +36,7 @@ enum class Stage : std::uint8_t {
     crypto_map,
     gre_out,
     esp_out,
+    cipher,  // of esp_in and esp_out
     adjacency,
     inject,
     tx,
@@ -68,6 +69,17 @@ struct EventRecord {
     std::uint32_t sa = 0;
     std::uint32_t remote = 0;
     std::uint16_t remote_port = 0;
+};
+
+/// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the
+/// stack each time. No stage leaves anything in it for another.
+struct Scratch {
+    std::array<const Sa*, kPlaces> sas;
+    std::array<crypto::EspOp, kPlaces> ops;
+    std::array<std::uint32_t, kPlaces> numbers;
+    std::array<Place, kPlaces> places;
+    std::array<FlowKey, kPlaces> keys;
+    Vector ready;
 };
 
 class Worker {
@@ -134,6 +146,13 @@ public:
     /// Goes on with this packet in a later vector of the same turn: when the frame is full.
     bool defer(const PacketMeta& p, Parcel::Resume resume);
 
+    /// Accounts the cycles since the last reading to a part of a stage.
+    void part_done(Stage stage) {
+        const auto t = cycles_now();
+        stages[static_cast<std::size_t>(stage)].cycles.add(t - stage_started);
+        stage_started = t;
+    }
+
     /// One reading of the cycle counter a stage a vector.
     void stage_done(Stage stage, std::size_t packets) {
         const auto t = cycles_now();
@@ -163,6 +182,7 @@ public:
     std::span<const PortEntry> view_ports;
 
     Frame frame;
+    Scratch scratch;
     std::uint64_t stage_started = 0;
     std::array<StageTally, kStageCount> stages;
     std::array<Tally, kDropCount> drops;

@@ -2,6 +2,7 @@
 // and one that swallows what is sent to it, or keeps it to be looked at.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -24,9 +25,30 @@ struct FrameStore {
     }
 };
 
+/// Buffers that went out and come in again, as a NIC's rings would have them: no pool in between.
+class BufferStack {
+public:
+    static constexpr std::size_t kSize = 1024;
+
+    BufferStack() { buffers_.reserve(kSize); }
+    ~BufferStack();
+    BufferStack(const BufferStack&) = delete;
+    BufferStack& operator=(const BufferStack&) = delete;
+    BufferStack(BufferStack&&) = delete;
+    BufferStack& operator=(BufferStack&&) = delete;
+
+    void put(std::span<rte_mbuf*> buffers);
+    /// Fresh ones from the pool where the stack has none.
+    std::size_t take(std::span<rte_mbuf*> out);
+
+private:
+    std::vector<rte_mbuf*> buffers_;
+};
+
 class SourcePort final : public Port {
 public:
-    explicit SourcePort(MacAddress mac) : mac_(mac) {}
+    SourcePort(MacAddress mac, std::shared_ptr<BufferStack> buffers)
+        : mac_(mac), buffers_(std::move(buffers)) {}
 
     /// Frames to hand out, each in turn; they must outlive the port's use of them. `limit` frames in
     /// all; 0: no end.
@@ -43,6 +65,7 @@ public:
 
 private:
     MacAddress mac_;
+    std::shared_ptr<BufferStack> buffers_;
     const FrameStore* frames_ = nullptr;
     std::size_t at_ = 0;
     std::uint64_t left_ = 0;
@@ -51,7 +74,8 @@ private:
 
 class SinkPort final : public Port {
 public:
-    explicit SinkPort(MacAddress mac) : mac_(mac) {}
+    SinkPort(MacAddress mac, std::shared_ptr<BufferStack> buffers)
+        : mac_(mac), buffers_(std::move(buffers)) {}
 
     /// From now on frames are kept here (nullptr: swallowed).
     void keep_in(FrameStore* store) { store_ = store; }
@@ -67,6 +91,7 @@ public:
 
 private:
     MacAddress mac_;
+    std::shared_ptr<BufferStack> buffers_;
     FrameStore* store_ = nullptr;
     PortStatistics statistics_;
 };

@@ -32,18 +32,26 @@ void decide(Worker& w, Place at, const Policy& policy, const FlowKey& key) {
 void crypto_map(Worker& w) {
     auto& f = w.frame;
     const auto places = f.crypto_map.places();
-    std::array<FlowKey, kPlaces> keys;
+    auto& keys = w.scratch.keys;
+    std::uint16_t out = 0;
+    const Policy* policy = nullptr;
+    // Packets of a vector mostly leave by one interface.
+    const auto policy_of = [&](const PacketMeta& p) {
+        if (p.out != out) {
+            out = p.out;
+            policy = w.tables.policies.find(w.interface(out).policy);
+        }
+        return policy;
+    };
     for (std::size_t i = 0; i < places.size(); ++i) {
         const auto& p = f[places[i]];
         keys[i] = flow_of(p);
-        const auto* policy = w.tables.policies.find(w.interface(p.out).policy);
-        if (policy != nullptr) {
+        if (policy_of(p) != nullptr) {
             policy->prefetch_for(keys[i]);
         }
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
-        const auto* policy = w.tables.policies.find(w.interface(f[places[i]].out).policy);
-        if (policy == nullptr) {
+        if (policy_of(f[places[i]]) == nullptr) {
             f.adjacency.push(places[i]);
             continue;
         }

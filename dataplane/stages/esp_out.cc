@@ -303,10 +303,11 @@ std::size_t run_length(const Vector& ready,
 
 void esp_out(Worker& w) {
     auto& f = w.frame;
-    std::array<const Sa*, kPlaces> sas;
-    std::array<crypto::EspOp, kPlaces> ops;
-    std::array<Place, kPlaces> op_places;
-    Vector ready;
+    auto& sas = w.scratch.sas;
+    auto& ops = w.scratch.ops;
+    auto& op_places = w.scratch.places;
+    auto& ready = w.scratch.ready;
+    ready.clear();
     find_sas(w, ready, sas);
     Sequencer sequencer(w);
     std::size_t count = 0;
@@ -337,7 +338,9 @@ void esp_out(Worker& w) {
     if (count == 0) {
         return;
     }
+    w.part_done(Stage::esp_out);
     w.engine()->encrypt(std::span(ops).first(count));
+    w.stage_done(Stage::cipher, count);
     for (std::size_t i = 0; i < count; ++i) {
         const auto at = op_places[i];
         if (!ops[i].ok) {
