@@ -39,7 +39,7 @@ public:
 private:
     struct Pool {
         config::AddressPool config;
-        std::size_t range = 0;     // the first address never given out
+        std::size_t range = 0;  // the first address never given out
         std::uint32_t offset = 0;
         std::deque<Ipv4Address> freed;
         std::set<Ipv4Address> queued;  // each address stands once in `freed`

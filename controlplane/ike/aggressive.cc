@@ -36,7 +36,10 @@ void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet) {
 
 /// Which NATs there are, seen from message 3. It may come from the floated port already, while its hashes
 /// speak of the ports before or after: an end is in place if either fits.
-void read_nat_d_of_third(Engine::State& core, IkeSa& sa, const Chain& chain, const PacketIn& packet) {
+void read_nat_d_of_third(Engine::State& core,
+                         IkeSa& sa,
+                         const Chain& chain,
+                         const PacketIn& packet) {
     const auto before = sa.nat;
     const auto local = sa.local;
     const auto remote = sa.remote;
@@ -178,8 +181,7 @@ void AggressiveMode::choose_key(IkeSa& sa) {
             Debug::crypto_isakmp, "{}: peer matches {} profile", sa.tag(), match->first);
         sa.profile = match->first;
     } else {
-        core_.log.debug(
-            Debug::crypto_isakmp, "{}: peer matches *none* of the profiles", sa.tag());
+        core_.log.debug(Debug::crypto_isakmp, "{}: peer matches *none* of the profiles", sa.tag());
     }
     const auto only_keyring = match != nullptr ? match->second.keyring : std::string{};
     const std::string name(sa.peer_id.data.begin(), sa.peer_id.data.end());
@@ -228,11 +230,11 @@ bool AggressiveMode::key_stands(const IkeSa& sa) const {
         return group != crypto.client_groups.end() && same(plain_key(group->second.key));
     }
     const auto only_keyring = profile != nullptr ? profile->keyring : std::string{};
-    auto found = sa.peer_id.type == IdType::ipv4_address
-                     ? std::nullopt
-                     : find_key_by_name(*core_.config,
-                                        {sa.peer_id.data.begin(), sa.peer_id.data.end()},
-                                        only_keyring);
+    auto found =
+        sa.peer_id.type == IdType::ipv4_address
+            ? std::nullopt
+            : find_key_by_name(
+                  *core_.config, {sa.peer_id.data.begin(), sa.peer_id.data.end()}, only_keyring);
     if (!found) {
         found = find_key(*core_.config, core_.log, sa.remote.address, only_keyring);
     }
@@ -420,8 +422,7 @@ void AggressiveMode::on_third(IkeSa& sa, const PacketIn& packet, const Header& h
     core_.phase1.follow(sa, packet.local, packet.remote);
     read_vendor_ids(core_, sa, *chain);
     read_phase1_notifies(core_, sa, *chain);
-    core_.log.debug(
-        Debug::crypto_isakmp, "{}: SA authentication status: authenticated", sa.tag());
+    core_.log.debug(Debug::crypto_isakmp, "{}: SA authentication status: authenticated", sa.tag());
     if (sa.saw_initial_contact) {
         process_initial_contact(core_, sa);
     }
@@ -491,9 +492,8 @@ void AggressiveMode::on_second(IkeSa& sa, const PacketIn& packet, const Header& 
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto answer = sa_payload != nullptr
-                            ? parse_sa(sa_payload->body)
-                            : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = sa_payload != nullptr ? parse_sa(sa_payload->body)
+                                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
     const auto* id = chain ? chain->find(PayloadType::identification) : nullptr;
     const auto* hash = chain ? chain->find(PayloadType::hash) : nullptr;
     const auto identity = id != nullptr ? parse_identity(id->body)

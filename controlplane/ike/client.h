@@ -18,19 +18,19 @@
 namespace viaduct::ike {
 
 enum class ClientStep : std::uint8_t {
-    phase1,          // not authenticated yet
-    xauth_request,   // responder: name and password were asked for
-    xauth_aaa,       // responder: AAA is deciding
-    xauth_set,       // responder: "accepted" was sent
-    closing,         // responder: "refused" was sent
-    xauth_wait,      // initiator: the server asks when it wants to
+    phase1,  // not authenticated yet
+    xauth_request,  // responder: name and password were asked for
+    xauth_aaa,  // responder: AAA is deciding
+    xauth_set,  // responder: "accepted" was sent
+    closing,  // responder: "refused" was sent
+    xauth_wait,  // initiator: the server asks when it wants to
     config_request,  // initiator: address and the rest were asked for
-    open,            // quick mode may come
+    open,  // quick mode may come
 };
 
 /// One transaction exchange. Kept a while after its end, so that a repetition gets the same answer.
 struct Transaction {
-    bool ours = false;       // we sent its first message
+    bool ours = false;  // we sent its first message
     bool finished = false;
     std::uint64_t order = 0;  // the oldest finished one makes room
     Bytes iv;
@@ -41,9 +41,9 @@ struct Transaction {
 };
 
 struct RemoteClient {
-    std::string group;        // from ID_KEY_ID
+    std::string group;  // from ID_KEY_ID
     bool group_known = true;  // false: the SA fails at message 3, like one with a wrong key
-    std::string list;         // `client authentication list`; empty: no XAUTH
+    std::string list;  // `client authentication list`; empty: no XAUTH
     ClientStep step = ClientStep::phase1;
     unsigned failures = 0;
     std::uint16_t identifier = 0;  // of all XAUTH messages
@@ -55,7 +55,7 @@ struct RemoteClient {
     std::string group_of_user;  // from RADIUS; the groups must agree where they are locked
     std::optional<Ipv4Address> framed;
     std::optional<Ipv4Address> address;  // the address that this SA leases
-    std::string version;                 // what the client says of itself
+    std::string version;  // what the client says of itself
     TimePoint login{};
     bool session = false;  // counted as one of the sessions
 

@@ -404,8 +404,7 @@ void Ezvpn::acquire(IkeSa& sa, const ClientConfigured& given) {
             if (interface.ezvpn_client == given.ezvpn && interface.ezvpn_inside &&
                 interface.address) {
                 const auto network = interface.address->network();
-                inside.push_back(
-                    {network.network(), mask_of(network.length()), std::nullopt, 0});
+                inside.push_back({network.network(), mask_of(network.length()), std::nullopt, 0});
             }
         }
     }
@@ -415,8 +414,7 @@ void Ezvpn::acquire(IkeSa& sa, const ClientConfigured& given) {
     }
     for (const auto& local : inside) {
         for (const auto& remote : outside) {
-            wish.proxies = {local,
-                            {remote.network(), mask_of(remote.length()), std::nullopt, 0}};
+            wish.proxies = {local, {remote.network(), mask_of(remote.length()), std::nullopt, 0}};
             core_.requests.add(wish, std::nullopt);
         }
     }
@@ -445,9 +443,8 @@ std::vector<ChildSuite> Ezvpn::suites(const IkeSa& sa) const {
         suite.auth = auth;
         suite.encapsulation = kEncapsulationTunnel;
         if (sa.nat.detected()) {
-            suite.encapsulation = sa.nat.dialect == NatDialect::draft
-                                      ? kEncapsulationUdpTunnelDraft
-                                      : kEncapsulationUdpTunnel;
+            suite.encapsulation = sa.nat.dialect == NatDialect::draft ? kEncapsulationUdpTunnelDraft
+                                                                      : kEncapsulationUdpTunnel;
         }
         suite.lifetime_s = 28800;
         suite.lifetime_kb = 4608000;

@@ -57,8 +57,7 @@ void Transactions::debug_request(const IkeSa& sa, const ConfigBody& body) const 
     for (const auto& a : body.attributes) {
         const auto name = config_attribute_name(a.type);
         if (name.empty()) {
-            core_.log.debug(
-                Debug::crypto_isakmp, "ISAKMP: UNKNOWN Unknown Attr: 0x{:X}", a.type);
+            core_.log.debug(Debug::crypto_isakmp, "ISAKMP: UNKNOWN Unknown Attr: 0x{:X}", a.type);
         } else {
             core_.log.debug(Debug::crypto_isakmp, "ISAKMP: {}", name);
         }
@@ -93,8 +92,7 @@ bool Transactions::lease(IkeSa& sa) {
         core_.phase1.destroy(old->id, "superseded", Phase1::Notify::yes);
         return true;
     }
-    client.address =
-        pools.allocate(pool_name, pool->second, {client.group, client.user}, sa.id);
+    client.address = pools.allocate(pool_name, pool->second, {client.group, client.user}, sa.id);
     if (!client.address) {
         core_.counters.count(Counter::pool_empty);
         refuse(sa, "address pool '" + pool_name + "' is empty");
@@ -107,10 +105,9 @@ bool Transactions::lease(IkeSa& sa) {
 
 void Transactions::on_config_request(IkeSa& sa, MessageId id, const ConfigBody& body) {
     debug_request(sa, body);
-    const auto wants_address =
-        std::any_of(body.attributes.begin(), body.attributes.end(), [](const auto& a) {
-            return a.type == kConfigAddress;
-        });
+    const auto wants_address = std::any_of(body.attributes.begin(),
+                                           body.attributes.end(),
+                                           [](const auto& a) { return a.type == kConfigAddress; });
     for (const auto& a : body.attributes) {
         const auto* value = std::get_if<Bytes>(&a.value);
         if (a.type == kConfigVersion && value != nullptr && value->size() <= kMaxUserBytes) {
@@ -135,12 +132,12 @@ void Transactions::on_config_request(IkeSa& sa, MessageId id, const ConfigBody& 
         answered.push_back(a.type);
         auto values = values_of(sa, a.type);
         if (values.empty()) {
-            core_.log.debug(Debug::crypto_isakmp,
-                            "ISAKMP (0/{}): Unknown Attr: {} (0x{:X})",
-                            sa.id.value(),
-                            config_attribute_name(a.type).empty() ? "UNKNOWN"
-                                                                  : config_attribute_name(a.type),
-                            a.type);
+            core_.log.debug(
+                Debug::crypto_isakmp,
+                "ISAKMP (0/{}): Unknown Attr: {} (0x{:X})",
+                sa.id.value(),
+                config_attribute_name(a.type).empty() ? "UNKNOWN" : config_attribute_name(a.type),
+                a.type);
         }
         reply.attributes.insert(reply.attributes.end(), values.begin(), values.end());
     }
@@ -185,10 +182,8 @@ std::vector<Attribute> Transactions::group_values(const IkeSa& sa,
     std::vector<Attribute> out;
     const auto addresses = [&](const std::vector<Ipv4Address>& list, std::string_view what) {
         for (const auto& a : list) {
-            core_.log.debug(Debug::crypto_isakmp,
-                            "ISAKMP: Sending {} server address: {}",
-                            what,
-                            a.to_string());
+            core_.log.debug(
+                Debug::crypto_isakmp, "ISAKMP: Sending {} server address: {}", what, a.to_string());
             out.push_back(address(type, a));
         }
     };
@@ -230,8 +225,8 @@ std::vector<Attribute> Transactions::group_values(const IkeSa& sa,
         break;
     case kUnitySplitInclude: {
         const auto list = core_.config->access_lists.find(group.acl);
-        auto networks = list != core_.config->access_lists.end() ? split_networks(list->second)
-                                                                 : Bytes{};
+        auto networks =
+            list != core_.config->access_lists.end() ? split_networks(list->second) : Bytes{};
         if (!networks.empty()) {
             out.push_back({type, std::move(networks)});
         }

@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "config/ios/exec_row.h"
 #include "controlplane/ike/phase1.h"
 
 namespace viaduct::ike {
@@ -56,8 +55,5 @@ private:
     Count lan_to_lan_;
     Count total_;
 };
-
-/// `show vpn-sessiondb`, `clear crypto session username`.
-ios::ExecRows session_rows(Engine& engine);
 
 }  // namespace viaduct::ike

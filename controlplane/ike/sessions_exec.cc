@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/session_rows.h"
 #include "crypto/algorithms.h"
 
 namespace viaduct::ike {
@@ -9,15 +10,15 @@ namespace viaduct::ike {
 namespace {
 
 std::string duration_text(Duration d) {
-    const auto s = std::max<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
+    const auto s =
+        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
     return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 /// "Oct 20 20:13:35": a moment of the control clock on the wall.
 std::string date_text(TimePoint moment, const ios::ExecContext& context) {
-    const auto wall = context.wall -
-                      std::chrono::duration_cast<WallTime::duration>(context.now - moment);
+    const auto wall =
+        context.wall - std::chrono::duration_cast<WallTime::duration>(context.now - moment);
     const auto seconds = std::chrono::system_clock::to_time_t(
         std::chrono::time_point_cast<std::chrono::system_clock::duration>(wall));
     std::tm parts{};
@@ -96,19 +97,20 @@ Bytes2 bytes_of(const Engine::State& core, const std::vector<const Child*>& chil
 void summary(const Engine::State& core, std::string& out) {
     const auto& s = core.sessions;
     out += "Session Summary\n";
-    out += fmt::format("{:<13} {:<14} {:<12} {:<11} {:<11} {}\n{:<13} {:<14} {:<12} {:<11} {:<11} {}\n",
-                       "Active",
-                       "Active",
-                       "Total",
-                       "Peak",
-                       "Concurrent",
-                       "Total",
-                       "LAN-to-LAN",
-                       "Remote Access",
-                       "Active",
-                       "Concurrent",
-                       "Limit",
-                       "Cumulative");
+    out += fmt::format(
+        "{:<13} {:<14} {:<12} {:<11} {:<11} {}\n{:<13} {:<14} {:<12} {:<11} {:<11} {}\n",
+        "Active",
+        "Active",
+        "Total",
+        "Peak",
+        "Concurrent",
+        "Total",
+        "LAN-to-LAN",
+        "Remote Access",
+        "Active",
+        "Concurrent",
+        "Limit",
+        "Cumulative");
     out += fmt::format("{:<13} {:<14} {:<12} {:<11} {:<11} {}\n\n",
                        s.lan_to_lan().active,
                        s.remote().active,
@@ -223,16 +225,16 @@ void peer_rows(const Engine::State& core, const ios::ExecContext& context, std::
         }
         const auto children = children_of(core, sa);
         const auto bytes = bytes_of(core, children);
-        out += fmt::format("{:<22} {:<15} {:<12} {:<10} {:<15} {:>9} {:>11} {:>11}\n",
-                           sa.peer_id.text(),
-                           sa.remote.address.to_string(),
-                           sa.nat.detected() ? "IPSec/NAT-T" : "IPSec",
-                           cipher_text(children.empty() ? sa.suite.cipher
-                                                        : children.back()->suite.cipher),
-                           date_text(sa.established, context),
-                           duration_text(context.now - sa.established),
-                           bytes.out,
-                           bytes.in);
+        out += fmt::format(
+            "{:<22} {:<15} {:<12} {:<10} {:<15} {:>9} {:>11} {:>11}\n",
+            sa.peer_id.text(),
+            sa.remote.address.to_string(),
+            sa.nat.detected() ? "IPSec/NAT-T" : "IPSec",
+            cipher_text(children.empty() ? sa.suite.cipher : children.back()->suite.cipher),
+            date_text(sa.established, context),
+            duration_text(context.now - sa.established),
+            bytes.out,
+            bytes.in);
     }
     out += "\n";
 }

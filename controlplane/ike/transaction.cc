@@ -231,8 +231,7 @@ void Transactions::on_message(IkeSa& sa, const PacketIn& packet, const Header& h
         }
         return;
     }
-    if (known != sa.client->transactions.end() &&
-        (known->second.finished || !known->second.ours)) {
+    if (known != sa.client->transactions.end() && (known->second.finished || !known->second.ours)) {
         core_.counters.count(Counter::unexpected_message);
         return;
     }
@@ -352,10 +351,10 @@ void Transactions::close(IkeSa& sa, std::string_view reason, Phase1::Notify noti
         for (const auto id : core_.children.ids_with(sa.remote.address)) {
             const auto* child = core_.children.find(id);
             if (child != nullptr && child->parameters.assigned_address == address) {
-                core_.children.remove(id,
-                                      reason,
-                                      notify == Phase1::Notify::yes ? Children::Notify::yes
-                                                                    : Children::Notify::no);
+                core_.children.remove(
+                    id,
+                    reason,
+                    notify == Phase1::Notify::yes ? Children::Notify::yes : Children::Notify::no);
             }
         }
         core_.log.debug(

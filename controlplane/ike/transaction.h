@@ -38,6 +38,7 @@ public:
 
     /// Phase 1 is complete. May end the SA.
     void begin(IkeSa& sa);
+
     /// Quick mode may run.
     [[nodiscard]] static bool ready(const IkeSa& sa) {
         return !sa.client || sa.client->step == ClientStep::open;
@@ -64,6 +65,7 @@ private:
         std::string authorization;
         config::ConfigMode mode = config::ConfigMode::none;
     };
+
     [[nodiscard]] Settings settings_of(const IkeSa& sa) const;
     [[nodiscard]] const config::ClientGroup* group_of(const IkeSa& sa) const;
 

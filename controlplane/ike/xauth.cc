@@ -14,9 +14,9 @@ Attribute text(std::uint16_t type, std::string_view value) {
 }
 
 const Attribute* find(const ConfigBody& body, std::uint16_t type) {
-    const auto it = std::find_if(body.attributes.begin(), body.attributes.end(), [&](const auto& a) {
-        return a.type == type;
-    });
+    const auto it = std::find_if(body.attributes.begin(),
+                                 body.attributes.end(),
+                                 [&](const auto& a) { return a.type == type; });
     return it == body.attributes.end() ? nullptr : &*it;
 }
 
@@ -124,16 +124,17 @@ void Transactions::on_authentication(std::uint64_t request, const Authentication
     }
     ++client.failures;
     core_.counters.count(Counter::xauth_failed);
-    core_.log.message("CRYPTO",
-                      Severity::warnings,
-                      "IKMP_XAUTH_FAILED",
-                      "extended authentication of user '{}' group '{}' peer {} failed ({} of {}): {}",
-                      client.user,
-                      client.group,
-                      sa->remote.address.to_string(),
-                      client.failures,
-                      kMaxLogins,
-                      result.message.empty() ? "wrong user name or password" : result.message);
+    core_.log.message(
+        "CRYPTO",
+        Severity::warnings,
+        "IKMP_XAUTH_FAILED",
+        "extended authentication of user '{}' group '{}' peer {} failed ({} of {}): {}",
+        client.user,
+        client.group,
+        sa->remote.address.to_string(),
+        client.failures,
+        kMaxLogins,
+        result.message.empty() ? "wrong user name or password" : result.message);
     if (client.failures < kMaxLogins) {
         ask_for_login(*sa, "Authentication failed, enter name and password again");
     } else {
@@ -164,14 +165,12 @@ void Transactions::on_status_acknowledged(IkeSa& sa) {
     for (auto& [id, t] : sa.client->transactions) {
         if (t.ours && !t.finished) {
             t.finished = true;
-            core_.timers.cancel(
-                {TimerKind::transaction_retransmit, sa.id.value(), id.value()});
+            core_.timers.cancel({TimerKind::transaction_retransmit, sa.id.value(), id.value()});
         }
     }
-    core_.log.debug(
-        Debug::crypto_isakmp,
-        "{}: Old State = IKE_XAUTH_SET_SENT New State = IKE_P1_COMPLETE",
-        sa.tag());
+    core_.log.debug(Debug::crypto_isakmp,
+                    "{}: Old State = IKE_XAUTH_SET_SENT New State = IKE_P1_COMPLETE",
+                    sa.tag());
     open(sa);
 }
 
@@ -196,13 +195,12 @@ std::string Transactions::may_enter(const IkeSa& sa) const {
     if (client.user.empty()) {
         return "";
     }
-    if (group->max_logins &&
-        core_.sessions.others_of_user(sa) >= *group->max_logins) {
+    if (group->max_logins && core_.sessions.others_of_user(sa) >= *group->max_logins) {
         return "the user is logged in too often (max-logins)";
     }
     if (group->group_lock) {
-        const auto named = !client.group_of_user.empty() ? client.group_of_user
-                                                         : split_user(client.user).second;
+        const auto named =
+            !client.group_of_user.empty() ? client.group_of_user : split_user(client.user).second;
         if (named != client.group) {
             return "the user belongs to another group (group-lock)";
         }

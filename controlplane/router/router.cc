@@ -5,6 +5,7 @@
 
 #include "controlplane/dhcp/exec.h"
 #include "controlplane/eigrp/exec.h"
+#include "controlplane/ike/session_rows.h"
 #include "controlplane/nhrp/exec.h"
 #include "controlplane/router/core.h"
 

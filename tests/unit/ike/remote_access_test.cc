@@ -67,7 +67,9 @@ TEST_CASE("N1 N4 N5 N6 P5: a client of document 004 logs in and gets what its gr
     CHECK(sessions.lan_to_lan().active == 0);
 }
 
-TEST_CASE("N3 N9 P1: two clients behind one address and a LAN-to-LAN peer, wildcard keys for both kinds") {
+TEST_CASE(
+    "N3 N9 P1: two clients behind one address and a LAN-to-LAN peer, wildcard keys for both "
+    "kinds") {
     World world(2);
     auto& hub = world.add("Hub", kHub);
     auto& one = world.add("one", Ipv4Address(192, 168, 1, 2));
@@ -143,13 +145,15 @@ TEST_CASE("N4: a wrong password is refused, tried again, then torn down") {
     CHECK(hub.pairs.empty());
     CHECK(hub.ike_count() == 0);
     CHECK(hub.counter(Counter::xauth_failed) == 3);
-    CHECK(hub.lines.contains("user 'gfullage' group 'testgroup' peer 10.51.82.100 failed (3 of 3): "
-                             "wrong user name or password"));
+    CHECK(
+        hub.lines.contains("user 'gfullage' group 'testgroup' peer 10.51.82.100 failed (3 of 3): "
+                           "wrong user name or password"));
     CHECK(client.lines.contains("the server refuses name or password"));
     CHECK(hub.engine->state().sessions.remote().cumulative == 0);
 }
 
-TEST_CASE("N1: an unknown group and a wrong key get the same answer, and our log says which it was") {
+TEST_CASE(
+    "N1: an unknown group and a wrong key get the same answer, and our log says which it was") {
     World world(4);
     auto& hub = world.add("Hub", kHub);
     auto& wrong = world.add("wrong", Ipv4Address(10, 51, 82, 100));
@@ -161,7 +165,8 @@ TEST_CASE("N1: an unknown group and a wrong key get the same answer, and our log
     REQUIRE(hub.sent.size() == 2);
     CHECK(hub.sent[0].payload.size() == hub.sent[1].payload.size());
     CHECK(hub.established_count() == 0);
-    CHECK(hub.lines.contains("failed with host 10.51.82.100: wrong pre-shared key for group testgroup"));
+    CHECK(hub.lines.contains(
+        "failed with host 10.51.82.100: wrong pre-shared key for group testgroup"));
     CHECK(hub.lines.contains("failed with host 10.51.82.101: group nogroup is not configured"));
     CHECK(wrong.lines.contains("wrong pre-shared key, or the group is not configured there"));
     world.run(60s);
@@ -261,9 +266,8 @@ TEST_CASE("N5: Unity attributes of a group with everything") {
     world.run(5s);
     REQUIRE(given(client) != nullptr);
     CHECK(given(client)->netmask == Ipv4Address(255, 255, 255, 0));
-    CHECK(given(client)->split_include ==
-          std::vector{Ipv4Prefix(Ipv4Address(10, 1, 0, 0), 23),
-                      Ipv4Prefix(Ipv4Address(10, 9, 9, 9), 32)});
+    CHECK(given(client)->split_include == std::vector{Ipv4Prefix(Ipv4Address(10, 1, 0, 0), 23),
+                                                      Ipv4Prefix(Ipv4Address(10, 9, 9, 9), 32)});
     // Two networks, two pairs.
     CHECK(client.current_of.size() == 2);
     CHECK(hub.current_of.size() == 2);

@@ -32,7 +32,8 @@ void put_cookie(Bytes& message, std::uint64_t cookie) {
 
 }  // namespace
 
-TEST_CASE("N1: half-open aggressive exchanges are limited per source and in total, and none stays") {
+TEST_CASE(
+    "N1: half-open aggressive exchanges are limited per source and in total, and none stays") {
     World world(20);
     auto& hub = world.add("Hub", kHub);
     configure_hub(hub);
@@ -43,7 +44,8 @@ TEST_CASE("N1: half-open aggressive exchanges are limited per source and in tota
         for (std::uint64_t i = 1; i <= 5000; ++i) {
             put_cookie(message, i);
             hub.engine->on_packet(
-                world.now, {kOutside, {kHub, kPortIsakmp}, {Ipv4Address(1, 2, 3, 4), kPortIsakmp}, message});
+                world.now,
+                {kOutside, {kHub, kPortIsakmp}, {Ipv4Address(1, 2, 3, 4), kPortIsakmp}, message});
             hub.drain();
         }
         CHECK(hub.ike_count() <= kMaxHalfOpenPerSource);
@@ -53,11 +55,12 @@ TEST_CASE("N1: half-open aggressive exchanges are limited per source and in tota
     SECTION("a hundred thousand sources, in ten minutes") {
         for (std::uint32_t i = 1; i <= 100000; ++i) {
             put_cookie(message, i);
-            hub.engine->on_packet(world.now,
-                                  {kOutside,
-                                   {kHub, kPortIsakmp},
-                                   {Ipv4Address{0x0B000000U + i}, kPortIsakmp},
-                                   i % 100 == 0 ? BytesView(message) : BytesView(message).first(28 + i % 60)});
+            hub.engine->on_packet(
+                world.now,
+                {kOutside,
+                 {kHub, kPortIsakmp},
+                 {Ipv4Address{0x0B000000U + i}, kPortIsakmp},
+                 i % 100 == 0 ? BytesView(message) : BytesView(message).first(28 + i % 60)});
             hub.drain();
             world.run(6ms);
             hub.sent.clear();
@@ -89,7 +92,10 @@ TEST_CASE("N1: every prefix and every flipped octet of a first message is surviv
         bad[n] = static_cast<std::uint8_t>(bad[n] ^ 0x5AU);
         hub.engine->on_packet(
             world.now,
-            {kOutside, {kHub, kPortIsakmp}, {Ipv4Address{0x0C000000U + static_cast<std::uint32_t>(n)}, kPortIsakmp}, bad});
+            {kOutside,
+             {kHub, kPortIsakmp},
+             {Ipv4Address{0x0C000000U + static_cast<std::uint32_t>(n)}, kPortIsakmp},
+             bad});
         hub.drain();
     }
     CHECK(hub.established_count() == 0);
@@ -123,7 +129,8 @@ TEST_CASE("N9: twenty clients behind one address over a network that loses, repe
     }
     const auto all_up = [&] {
         return std::all_of(clients.begin(), clients.end(), [](const Node* c) {
-            return given(*c) != nullptr && c->current(client_proxies(*given(*c)->address)) != nullptr;
+            return given(*c) != nullptr &&
+                   c->current(client_proxies(*given(*c)->address)) != nullptr;
         });
     };
     CHECK(world.run_until(10min, all_up));
