@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/des.h>
 
+#include "crypto/des_bitslice.h"
 #include "crypto/multi_buffer.h"
 
 namespace viaduct::crypto {
@@ -106,6 +107,9 @@ void des_cbc_openssl(const void* schedules,
 }
 
 DesPath measure_des() {
+    if (DesBitslice::available()) {
+        return DesPath::bitslice;
+    }
     const auto manager = make_multi_buffer(EspIsa::best);
     TrialData data{};
     const auto ipsec_mb = best_of_three([&] { try_ipsec_mb(manager.get(), data); });

@@ -24,7 +24,8 @@ void des_cbc_openssl(const void* schedules,
                      std::uint8_t* data,
                      std::size_t length);
 
-/// The faster way to do triple DES on this machine, tried on 16 packets.
+/// The fastest way to do triple DES on this machine: bit-sliced with AVX-512, else tried on 16
+/// packets.
 DesPath measure_des();
 
 }  // namespace viaduct::crypto

@@ -8,8 +8,8 @@
 //
 // GCM and GMAC run packet by packet through the direct calls, with the next packet's key and data
 // prefetched. CBC and HMAC run many packets side by side, sorted by algorithm; all of them are done
-// when encrypt() or decrypt() returns. DES and 3DES go through IPsec-MB where that is fast (AVX-512),
-// else through OpenSSL; which one is measured once a process.
+// when encrypt() or decrypt() returns. DES and 3DES are bit-sliced where the CPU has AVX-512; else the
+// faster of IPsec-MB and OpenSSL does them, which is measured once a process.
 //
 // CBC IVs are unpredictable: the output of AES-128 in counter mode under a random key of the engine.
 // GCM and GMAC IVs are the caller's: a number that never repeats under one key (the 64-bit sequence
@@ -35,24 +35,27 @@ namespace viaduct::crypto {
 
 enum class Direction : std::uint8_t { encrypt, decrypt };
 
-/// Which code does DES and 3DES.
-enum class DesPath : std::uint8_t { ipsec_mb, openssl };
+/// Which code does DES and 3DES. `bitslice` is our own for AVX-512; it leaves the enciphering
+/// of few packets to OpenSSL.
+enum class DesPath : std::uint8_t { ipsec_mb, openssl, bitslice };
 
-/// Instruction set of IPsec-MB. Keys and engines of one process must agree: the tables in a GCM key
-/// differ. Anything but `best` is for tests; what the CPU does not have falls back to `best`.
+/// Instruction set of IPsec-MB. Anything but `best` is for tests; what the CPU does not have falls back
+/// to `best`.
 enum class EspIsa : std::uint8_t { best, sse, avx2, avx512 };
 
+/// How this machine runs ESP. The keys and engines of one router have the same: what is expanded in a
+/// key depends on it.
 struct EspTuning {
     EspIsa isa = EspIsa::best;
     DesPath des = DesPath::openssl;
 
-    /// The best for this machine. DES is measured at the first call (about a millisecond).
+    /// The best for this machine. Without AVX-512, DES is measured at the first call (a millisecond).
     static EspTuning measured();
 };
 
 /// Expanded key material of one SA in one direction. Immutable, one allocation, wiped when deleted.
 /// Size in bytes, this header of 64 included: GCM and GMAC 1,088; AES-CBC-128 with HMAC-SHA1 320,
-/// AES-CBC-256 with HMAC-SHA512 448, 3DES with HMAC-MD5 512; NULL with HMAC-SHA1 128.
+/// AES-CBC-256 with HMAC-SHA512 448, 3DES with HMAC-MD5 128 (512 without AVX-512); NULL with HMAC-SHA1 128.
 class alignas(64) EspKey {
 public:
     EspKey(const EspKey&) = delete;

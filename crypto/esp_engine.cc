@@ -2,7 +2,7 @@
 // each group.
 //
 //     ops ─┬─ GCM, GMAC ────────────────────────────▶ direct call each, in order
-//          └─ others ─▶ counting sort by cipher × auth ─▶ per group, in slices of 64:
+//          └─ others ─▶ counting sort by cipher × auth ─▶ per group, in slices of 64 (DES: at once):
 //                 encrypt: IVs ▶ cipher ▶ hash into the packet
 //                 decrypt: hash into scratch ▶ compare ▶ cipher, only what compared equal
 //
@@ -16,9 +16,11 @@
 #include <openssl/crypto.h>
 
 #include "crypto/des.h"
+#include "crypto/des_bitslice.h"
 #include "crypto/esp_cipher.h"
 #include "crypto/esp_kind.h"
 #include "crypto/multi_buffer.h"
+#include "dataplane/base/check.h"
 
 namespace viaduct::crypto {
 
@@ -98,7 +100,10 @@ struct GcmRun {
 }  // namespace
 
 struct EspEngine::State {
-    State(Random& random, EspTuning tuning) : mgr(make_multi_buffer(tuning.isa)) {
+    State(Random& random, EspTuning tuning)
+        : mgr(make_multi_buffer(tuning.isa)),
+          des_path(tuning.des),
+          sliced_des(tuning.des == DesPath::bitslice ? std::make_unique<DesBitslice>() : nullptr) {
         std::array<std::uint8_t, 16> seed;
         random.fill(seed);
         IMB_AES128_GCM_PRE(mgr.get(), seed.data(), &iv_key);
@@ -119,21 +124,27 @@ struct EspEngine::State {
 
     template <Direction kDirection>
     void run(std::span<EspOp> ops);
-    template <Direction kDirection>
-    void run_group(std::size_t group, std::span<EspOp* const> ops);
-    void encrypt_slice(std::size_t group, std::span<EspOp* const> ops);
-    void decrypt_slice(std::size_t group, std::span<EspOp* const> ops);
+    void encrypt_group(std::size_t group, std::span<EspOp*> ops);
+    void decrypt_group(std::size_t group, std::span<EspOp*> ops);
+    void write_ivs(std::span<EspOp* const> ops);
+    void write_icvs(Auth auth, std::span<EspOp* const> ops);
+    std::size_t check_icvs(Auth auth, std::span<EspOp* const> ops, EspOp** good);
 
     void prepare_cipher(IMB_JOB& job, const EspOp& op) const;
     void prepare_hash(IMB_JOB& job, const EspOp& op, std::uint8_t* tag) const;
-    void cipher_all(Cipher cipher, Direction direction, std::size_t n);
-    void cipher_des(Cipher cipher, Direction direction, std::size_t n);
+    void cipher_group(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
+    void cipher_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
+    void slice_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
+    void queue_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
     void hash_all(Auth auth, std::size_t n);
     template <typename Fill>
     void run_queue(std::size_t n, Fill fill);
     const std::uint8_t* next_iv();
 
     MultiBuffer mgr;
+    const DesPath des_path;
+    const std::unique_ptr<DesBitslice> sliced_des;
+    std::array<DesRun, kMaxOps> des_runs{};
     alignas(64) std::array<IMB_JOB, kSlice> jobs{};
     alignas(64) std::array<std::uint8_t, kSlice * kTagSlot> tags{};
     std::array<EspOp*, kMaxOps> grouped{};
@@ -316,23 +327,77 @@ void EspEngine::State::run_queue(std::size_t n, Fill fill) {
     }
 }
 
-void EspEngine::State::cipher_des(Cipher cipher, Direction direction, std::size_t n) {
+void EspEngine::State::queue_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops) {
     const bool encrypts = direction == Direction::encrypt;
-    run_queue(n, [&](IMB_JOB& job) {
-        job.cipher_mode = cipher == Cipher::des_cbc ? IMB_CIPHER_DES : IMB_CIPHER_DES3;
-        job.cipher_direction = encrypts ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
-        job.chain_order = encrypts ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
-        job.hash_alg = IMB_AUTH_NULL;
-    });
+    for (std::size_t at = 0; at < ops.size(); at += kSlice) {
+        const auto slice = ops.subspan(at, std::min(kSlice, ops.size() - at));
+        for (std::size_t i = 0; i < slice.size(); ++i) {
+            prepare_cipher(jobs[i], *slice[i]);
+        }
+        run_queue(slice.size(), [&](IMB_JOB& job) {
+            job.cipher_mode = cipher == Cipher::des_cbc ? IMB_CIPHER_DES : IMB_CIPHER_DES3;
+            job.cipher_direction = encrypts ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
+            job.chain_order = encrypts ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+            job.hash_alg = IMB_AUTH_NULL;
+        });
+    }
 }
 
-void EspEngine::State::cipher_all(Cipher cipher, Direction direction, std::size_t n) {
-    if (cipher == Cipher::null || n == 0) {
+void EspEngine::State::slice_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops) {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+        const EspKey& key = *ops[i]->key;
+        VIADUCT_CHECK(key.des_path_ == des_path);
+        std::uint8_t* iv = ops[i]->esp + kEspHeaderBytes;
+        des_runs[i] = {key.at(key.schedule_at_),
+                       iv,
+                       iv + key.iv_bytes_,
+                       (ops[i]->esp_length - kEspHeaderBytes - key.iv_bytes_) / key.block_bytes_};
+    }
+    const auto runs = std::span{des_runs}.first(ops.size());
+    const std::size_t n_keys = cipher == Cipher::des_cbc ? 1 : 3;
+    if (direction == Direction::encrypt) {
+        sliced_des->encrypt(runs, n_keys);
+    } else {
+        sliced_des->decrypt(runs, n_keys);
+    }
+}
+
+void EspEngine::State::cipher_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops) {
+    switch (des_path) {
+    case DesPath::bitslice:
+        slice_des(cipher, direction, ops);
+        return;
+    case DesPath::ipsec_mb:
+        queue_des(cipher, direction, ops);
+        return;
+    case DesPath::openssl:
+        break;
+    }
+    for (const EspOp* op : ops) {
+        const EspKey& key = *op->key;
+        std::uint8_t* iv = op->esp + kEspHeaderBytes;
+        des_cbc_openssl(key.at(key.schedule_at_),
+                        cipher == Cipher::des_cbc ? 1 : 3,
+                        direction,
+                        iv,
+                        iv + key.iv_bytes_,
+                        op->esp_length - kEspHeaderBytes - key.iv_bytes_);
+    }
+}
+
+void EspEngine::State::cipher_group(Cipher cipher,
+                                    Direction direction,
+                                    std::span<EspOp* const> ops) {
+    if (cipher == Cipher::null || ops.empty()) {
         return;
     }
     if (is_des(cipher)) {
-        cipher_des(cipher, direction, n);
+        cipher_des(cipher, direction, ops);
         return;
+    }
+    std::size_t n = 0;
+    for (const EspOp* op : ops) {
+        prepare_cipher(jobs[n++], *op);
     }
     IMB_SUBMIT_CIPHER_BURST_NOCHECK(
         mgr.get(),
@@ -360,77 +425,73 @@ void EspEngine::State::hash_all(Auth auth, std::size_t n) {
         mgr.get(), jobs.data(), static_cast<std::uint32_t>(n), hash_of(auth));
 }
 
-void EspEngine::State::encrypt_slice(std::size_t group, std::span<EspOp* const> ops) {
-    const auto cipher = cipher_of_group(group);
-    std::size_t n = 0;
+void EspEngine::State::write_ivs(std::span<EspOp* const> ops) {
     for (EspOp* op : ops) {
-        const EspKey& key = *op->key;
-        if (cipher != Cipher::null) {
-            std::uint8_t* iv = op->esp + kEspHeaderBytes;
-            std::memcpy(iv, next_iv(), key.iv_bytes_);
-            if (is_des(cipher) && key.des_path_ == DesPath::openssl) {
-                std::uint8_t* data = iv + key.iv_bytes_;
-                des_cbc_openssl(key.at(key.schedule_at_),
-                                cipher == Cipher::des_cbc ? 1 : 3,
-                                Direction::encrypt,
-                                iv,
-                                data,
-                                op->esp_length - static_cast<std::size_t>(data - op->esp));
-            } else {
-                prepare_cipher(jobs[n++], *op);
-            }
-        }
+        std::memcpy(op->esp + kEspHeaderBytes, next_iv(), op->key->iv_bytes_);
     }
-    cipher_all(cipher, Direction::encrypt, n);
-    n = 0;
+}
+
+void EspEngine::State::write_icvs(Auth auth, std::span<EspOp* const> ops) {
+    std::size_t n = 0;
     for (EspOp* op : ops) {
         prepare_hash(jobs[n++], *op, op->esp + op->esp_length);
     }
-    hash_all(auth_of_group(group), n);
+    hash_all(auth, n);
 }
 
-void EspEngine::State::decrypt_slice(std::size_t group, std::span<EspOp* const> ops) {
-    const auto cipher = cipher_of_group(group);
-    const auto auth = auth_of_group(group);
+/// Sets ok; copies the good ones to `good` and returns their number.
+std::size_t EspEngine::State::check_icvs(Auth auth, std::span<EspOp* const> ops, EspOp** good) {
     std::size_t n = 0;
     for (EspOp* op : ops) {
         prepare_hash(jobs[n], *op, tags.data() + n * kTagSlot);
         ++n;
     }
     hash_all(auth, n);
-    n = 0;
     const std::uint8_t* tag = tags.data();
+    n = 0;
     for (EspOp* op : ops) {
-        const EspKey& key = *op->key;
-        op->ok = equal_tags(tag, op->esp + op->esp_length, key.icv_bytes_);
+        op->ok = equal_tags(tag, op->esp + op->esp_length, op->key->icv_bytes_);
         tag += kTagSlot;
-        if (!op->ok || cipher == Cipher::null) {
-            continue;
-        }
-        if (is_des(cipher) && key.des_path_ == DesPath::openssl) {
-            std::uint8_t* iv = op->esp + kEspHeaderBytes;
-            des_cbc_openssl(key.at(key.schedule_at_),
-                            cipher == Cipher::des_cbc ? 1 : 3,
-                            Direction::decrypt,
-                            iv,
-                            iv + key.iv_bytes_,
-                            op->esp_length - kEspHeaderBytes - key.iv_bytes_);
-        } else {
-            prepare_cipher(jobs[n++], *op);
+        if (op->ok) {
+            good[n++] = op;
         }
     }
-    cipher_all(cipher, Direction::decrypt, n);
+    return n;
 }
 
-template <Direction kDirection>
-void EspEngine::State::run_group(std::size_t group, std::span<EspOp* const> ops) {
+/// DES takes the whole group at once, because bit-slicing wants many packets; the others take a
+/// slice, so that what is ciphered is hashed while it is in the cache.
+void EspEngine::State::encrypt_group(std::size_t group, std::span<EspOp*> ops) {
+    const auto cipher = cipher_of_group(group);
+    if (cipher != Cipher::null) {
+        write_ivs(ops);
+    }
+    if (is_des(cipher)) {
+        cipher_group(cipher, Direction::encrypt, ops);
+    }
     for (std::size_t at = 0; at < ops.size(); at += kSlice) {
         const auto slice = ops.subspan(at, std::min(kSlice, ops.size() - at));
-        if constexpr (kDirection == Direction::encrypt) {
-            encrypt_slice(group, slice);
-        } else {
-            decrypt_slice(group, slice);
+        if (!is_des(cipher)) {
+            cipher_group(cipher, Direction::encrypt, slice);
         }
+        write_icvs(auth_of_group(group), slice);
+    }
+}
+
+void EspEngine::State::decrypt_group(std::size_t group, std::span<EspOp*> ops) {
+    const auto cipher = cipher_of_group(group);
+    std::size_t good = 0;
+    for (std::size_t at = 0; at < ops.size(); at += kSlice) {
+        const auto slice = ops.subspan(at, std::min(kSlice, ops.size() - at));
+        // The good ones close up in place: they never stand behind where they stood.
+        const auto n = check_icvs(auth_of_group(group), slice, ops.data() + good);
+        if (!is_des(cipher)) {
+            cipher_group(cipher, Direction::decrypt, ops.subspan(good, n));
+        }
+        good += n;
+    }
+    if (is_des(cipher)) {
+        cipher_group(cipher, Direction::decrypt, ops.first(good));
     }
 }
 
@@ -470,8 +531,13 @@ void EspEngine::State::run(std::span<EspOp> ops) {
     }
     for (std::size_t g = 0; g < kGroups; ++g) {
         if (ends[g] != ends[g + 1]) {
-            run_group<kDirection>(
-                g, std::span{sorted}.subspan(ends[g], ends[g + 1] - std::size_t{ends[g]}));
+            const auto group =
+                std::span{sorted}.subspan(ends[g], ends[g + 1] - std::size_t{ends[g]});
+            if constexpr (kDirection == Direction::encrypt) {
+                encrypt_group(g, group);
+            } else {
+                decrypt_group(g, group);
+            }
         }
     }
 }

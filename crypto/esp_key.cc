@@ -22,16 +22,17 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kAesRoundKey = 16;
+constexpr std::size_t kDesRawKeyBytes = 32;  // up to 24; DesBitslice takes keys as they are
 
 /// Bytes of the expanded cipher key; AES has one round key more than it has rounds.
-std::size_t schedule_bytes(Cipher cipher) {
+std::size_t schedule_bytes(Cipher cipher, DesPath des) {
     switch (cipher) {
     case Cipher::null:
         return 0;
     case Cipher::des_cbc:
-        return kDesScheduleBytes;
+        return des == DesPath::bitslice ? kDesRawKeyBytes : kDesScheduleBytes;
     case Cipher::tdes_cbc:
-        return 3 * kDesScheduleBytes;
+        return des == DesPath::bitslice ? kDesRawKeyBytes : 3 * kDesScheduleBytes;
     case Cipher::aes_cbc_128:
         return 11 * kAesRoundKey;
     case Cipher::aes_cbc_192:
@@ -112,7 +113,7 @@ class EspKeyMaker {
 public:
     EspKeyMaker(Cipher cipher, Auth auth, Direction direction, EspTuning tuning)
         : mgr_(key_expander(tuning.isa)) {
-        const auto schedule = schedule_bytes(cipher);
+        const auto schedule = schedule_bytes(cipher, tuning.des);
         const auto state = hash_state_bytes(auth);
         const auto bytes = (sizeof(EspKey) + schedule + 2 * state + kLine - 1) / kLine * kLine;
         void* memory = ::operator new(bytes, std::align_val_t{kLine});
@@ -171,6 +172,10 @@ private:
 
     void expand_des(BytesView key) {
         auto* schedule = at(key_->schedule_at_);
+        if (key_->des_path_ == DesPath::bitslice) {
+            std::copy(key.begin(), key.end(), schedule);
+            return;
+        }
         for (std::size_t i = 0; i * 8 < key.size(); ++i) {
             auto* one = schedule + i * kDesScheduleBytes;
             key_->des_schedules_[i] = one;

@@ -36,6 +36,7 @@ namespace viaduct::dataplane {
     X(local_reassembly_timeout)      \
     X(local_reassembly_full)         \
     X(local_reassembly_overlap)      \
+    X(local_reassembly_duplicate)    \
     X(local_reassembly_too_large)    \
     X(local_reassembly_bad_fragment) \
     X(udp_encap_keepalive)           \
@@ -55,6 +56,7 @@ namespace viaduct::dataplane {
     X(esp_in_dummy)                  \
     X(esp_in_bad_inner)              \
     X(esp_in_bad_selector)           \
+    X(esp_in_hard_limit)             \
     X(gre_in_too_short)              \
     X(gre_in_bad_version)            \
     X(gre_in_routing_present)        \
@@ -66,14 +68,13 @@ namespace viaduct::dataplane {
     X(gre_in_out_of_order)           \
     X(gre_in_unknown_protocol)       \
     X(policy_clear_text)             \
-    X(policy_no_sa)                  \
+    X(policy_too_deep)               \
     X(policy_discover)               \
     X(nat44_no_translation)          \
     X(nat44_table_full)              \
     X(nat44_no_port)                 \
     X(nat44_malformed)               \
     X(esp_out_no_sa)                 \
-    X(esp_out_bad_selector)          \
     X(esp_out_sequence_exhausted)    \
     X(esp_out_hard_limit)            \
     X(esp_out_too_big)               \
@@ -86,13 +87,13 @@ namespace viaduct::dataplane {
     X(gre_out_no_room)               \
     X(fragment_too_big)              \
     X(fragment_no_buffer)            \
-    X(fragment_options_bad)          \
     X(adjacency_no_port)             \
     X(adjacency_link_down)           \
     X(tx_queue_full)                 \
     X(punt_policed)                  \
     X(punt_ring_full)                \
     X(punt_no_buffer)                \
+    X(event_ring_full)               \
     X(inject_no_interface)           \
     X(inject_no_next_hop)            \
     X(handoff_ring_full)

@@ -18,6 +18,9 @@ inline constexpr std::size_t kPlaces = 512;
 /// How often one packet may come by ip4_input or route: outer and inner headers, nested tunnels.
 inline constexpr std::uint8_t kMaxPasses = 8;
 
+/// Pieces that one packet may be cut into.
+inline constexpr std::size_t kMaxFragments = 128;
+
 using Place = std::uint16_t;
 
 /// Places of packets on their way to one stage.

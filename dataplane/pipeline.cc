@@ -45,7 +45,12 @@ void run_pipeline(Worker& w) {
         run(w, Stage::route, f.route, route);
         run(w, Stage::routed, f.routed, routed);
         run(w, Stage::local, f.local, local);
+        run(w, Stage::esp_in, f.esp_in, esp_in);
+        run(w, Stage::gre_in, f.gre_in, gre_in);
         run(w, Stage::output_features, f.output_features, output_features);
+        run(w, Stage::gre_out, f.gre_out, gre_out);
+        run(w, Stage::crypto_map, f.crypto_map, crypto_map);
+        run(w, Stage::esp_out, f.esp_out, esp_out);
         if (f.ip4_input.empty() && f.route.empty() && f.routed.empty()) {
             break;
         }

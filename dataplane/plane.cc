@@ -1,31 +1,40 @@
-#include "dataplane/plane.h"
-
 #include <algorithm>
 #include <new>
 
+#include "crypto/primitives.h"
 #include "dataplane/base/check.h"
 #include "dataplane/packet.h"
+#include "dataplane/plane_impl.h"
 #include "dataplane/stages/stages.h"
-#include "dataplane/tables/tables.h"
 #include "dataplane/wire/ipv4.h"
-#include "dataplane/worker.h"
 
 namespace viaduct::dataplane {
 
-struct Plane::Impl {
-    explicit Impl(const PlaneOptions& options) : tables(options) {
-        for (unsigned i = 0; i < options.workers; ++i) {
-            workers.push_back(std::make_unique<Worker>(tables, i, options));
+namespace {
+
+std::unique_ptr<Random> make_random(std::uint64_t seed) {
+    if (seed == 0) {
+        return std::make_unique<crypto::SystemRandom>();
+    }
+    return std::make_unique<SeededRandom>(seed);
+}
+
+}  // namespace
+
+Plane::Impl::Impl(const PlaneOptions& options)
+    : random(make_random(options.random_seed)), tables(options, *random) {
+    for (unsigned i = 0; i < options.workers; ++i) {
+        workers.push_back(std::make_unique<Worker>(tables, i, options));
+    }
+}
+
+void Plane::Impl::start_engines() {
+    for (auto& engine : tables.engines) {
+        if (engine == nullptr) {
+            engine = std::make_unique<crypto::EspEngine>(*random);
         }
     }
-
-    Tables tables;
-    std::vector<std::unique_ptr<Worker>> workers;
-    unsigned next_inject = 0;
-    // What the counters stood at when they were cleared.
-    std::array<std::uint64_t, kDropCount> drops_cleared{};
-    std::vector<StageCounters> stages_cleared;
-};
+}
 
 namespace {
 

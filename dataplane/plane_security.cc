@@ -1,63 +1,91 @@
-// The part of the Plane that belongs to security: until it lands, nothing can be installed, and what asks
-// for protection is told so.
-#include "dataplane/plane.h"
+// The part of the Plane that belongs to security: access lists, policies, SAs, slots.
+#include "dataplane/plane_impl.h"
 
 namespace viaduct::dataplane {
 
-namespace {
-constexpr const char* kNoEsp = "this dataplane carries no ESP yet";
+// ── access lists, policies ──
+
+void Plane::publish_acl(AclId id, std::span<const AclRule> rules) {
+    impl_->tables.acls.publish(id, rules);
 }
 
-void Plane::publish_acl(AclId, std::span<const AclRule>) {}
+void Plane::remove_acl(AclId id) {
+    impl_->tables.acls.remove(id);
+}
 
-void Plane::remove_acl(AclId) {}
+std::uint64_t Plane::acl_hits(AclId id, std::size_t rule) const {
+    return impl_->tables.acls.hits(id, rule);
+}
 
-void Plane::publish_policy(PolicyId, std::span<const PolicyRule>) {}
+void Plane::publish_policy(PolicyId id, std::span<const PolicyRule> rules) {
+    impl_->tables.policies.at(id).publish(rules);
+}
 
-void Plane::remove_policy(PolicyId) {}
+void Plane::remove_policy(PolicyId id) {
+    impl_->tables.policies.remove(id);
+}
 
-void Plane::add_flow(PolicyId, const PolicyRule&) {}
+void Plane::add_flow(PolicyId id, const PolicyRule& rule) {
+    impl_->tables.policies.at(id).add_flow(rule);
+}
 
-void Plane::remove_flow(PolicyId, const PolicyRule&) {}
+void Plane::remove_flow(PolicyId id, const PolicyRule& rule) {
+    impl_->tables.policies.at(id).remove_flow(rule);
+}
+
+// ── security associations ──
 
 SlotId Plane::add_slot() {
-    return kNoSlot;
+    return impl_->tables.sas.add_slot();
 }
 
-void Plane::remove_slot(SlotId) {}
+void Plane::remove_slot(SlotId slot) {
+    impl_->tables.sas.remove_slot(slot);
+}
 
-void Plane::set_slot(SlotId, SaIndex) {}
+void Plane::set_slot(SlotId slot, SaIndex outbound) {
+    impl_->tables.sas.set_slot(slot, outbound);
+}
 
 std::optional<InboundReservation> Plane::reserve_inbound() {
-    return std::nullopt;
+    return impl_->tables.sas.reserve();
 }
 
-void Plane::release_inbound(SaIndex) {}
-
-Result<void> Plane::install_inbound(SaIndex, const SaParameters&) {
-    return failure(kNoEsp);
+void Plane::release_inbound(SaIndex index) {
+    impl_->tables.sas.release(index);
 }
 
-Result<SaIndex> Plane::install_outbound(const SaParameters&) {
-    return failure(kNoEsp);
+Result<void> Plane::install_inbound(SaIndex reserved, const SaParameters& parameters) {
+    impl_->start_engines();
+    return impl_->tables.sas.install_inbound(reserved, parameters);
 }
 
-void Plane::update_sa_remote(SaIndex, Ipv4Address, std::optional<UdpEncapsulation>) {}
-
-void Plane::update_sa_path_mtu(SaIndex, std::uint16_t) {}
-
-void Plane::remove_sa(SaIndex) {}
-
-SaCounters Plane::sa_counters(SaIndex) const {
-    return {};
+Result<SaIndex> Plane::install_outbound(const SaParameters& parameters) {
+    impl_->start_engines();
+    return impl_->tables.sas.install_outbound(parameters);
 }
 
-std::uint64_t Plane::acl_hits(AclId, std::size_t) const {
-    return 0;
+void Plane::update_sa_remote(SaIndex index,
+                             Ipv4Address remote,
+                             std::optional<UdpEncapsulation> udp) {
+    impl_->tables.sas.update_remote(index, remote, udp);
+}
+
+void Plane::update_sa_path_mtu(SaIndex index, std::uint16_t path_mtu) {
+    impl_->tables.sas.update_path_mtu(index, path_mtu);
+}
+
+void Plane::remove_sa(SaIndex index) {
+    impl_->tables.sas.remove(index);
+}
+
+SaCounters Plane::sa_counters(SaIndex index) const {
+    return impl_->tables.sas.counters(index);
 }
 
 std::string Plane::cipher_path() const {
-    return "none";
+    impl_->start_engines();
+    return std::string(impl_->tables.engines.front()->name());
 }
 
 }  // namespace viaduct::dataplane

@@ -21,32 +21,23 @@ Parcel* parcel_of(rte_mbuf* buffer) {
 }  // namespace
 
 std::string_view stage_name(Stage stage) {
-    static constexpr std::array<std::string_view, kStageCount> kNames{"rx",
-                                                                      "ethernet",
-                                                                      "ip4-input",
-                                                                      "input-features",
-                                                                      "route",
-                                                                      "routed",
-                                                                      "local",
-                                                                      "esp-in",
-                                                                      "gre-in",
-                                                                      "output-features",
-                                                                      "crypto-map",
-                                                                      "gre-out",
-                                                                      "esp-out",
-                                                                      "adjacency",
-                                                                      "inject",
-                                                                      "tx"};
+    static constexpr std::array<std::string_view, kStageCount> kNames{
+        "rx",     "ethernet", "ip4-input",       "input-features", "route",   "routed",
+        "local",  "esp-in",   "gre-in",          "output-features", "crypto-map", "gre-out",
+        "esp-out", "cipher",   "adjacency",       "inject",         "tx"};
     return kNames[static_cast<std::size_t>(stage)];
 }
 
 Worker::Worker(Tables& t, unsigned i, const PlaneOptions& options)
     : tables(t),
       index(i),
+      shared(options.workers > 1),
       urgent_punts(options.punt_ring),
       other_punts(options.punt_ring),
       events(kEvents),
       injected(options.punt_ring),
+      ip_id_(static_cast<std::uint16_t>(i)),
+      ip_id_step_(static_cast<std::uint16_t>(options.workers)),
       deferred_(kDeferred) {}
 
 Worker::~Worker() {
@@ -64,6 +55,8 @@ std::size_t Worker::run_once(TimePoint time) {
     interfaces = tables.interfaces.table();
     routes = tables.routes.view();
     next_hops = tables.next_hops.view();
+    sas = tables.sas.view();
+    route_generation = tables.route_generation.load(std::memory_order_acquire);
     view_ports = *tables.ports.table();
 
     auto handled = poll_parcels(injected);
@@ -172,8 +165,18 @@ void Worker::flush_all() {
     stage_done(Stage::tx, sent);
 }
 
+void Worker::event(const EventRecord& e) {
+    if (!events.put(e)) {
+        count(Drop::event_ring_full);
+    }
+}
+
 void Worker::drop_buffer(rte_mbuf* buffer, Drop reason) {
     count(reason);
+    release(buffer);
+}
+
+void Worker::release(rte_mbuf* buffer) {
     if (dropped_count_ == dropped_.size()) {
         free_buffers(dropped_.data(), dropped_count_);
         dropped_count_ = 0;

@@ -15,6 +15,7 @@
 #include "dataplane/drops.h"
 #include "dataplane/frame.h"
 #include "dataplane/punt_policer.h"
+#include "dataplane/reassembly.h"
 #include "dataplane/ring.h"
 #include "dataplane/tables/tables.h"
 #include "dataplane/tally.h"
@@ -35,6 +36,7 @@ enum class Stage : std::uint8_t {
     crypto_map,
     gre_out,
     esp_out,
+    cipher,  // of esp_in and esp_out
     adjacency,
     inject,
     tx,
@@ -69,6 +71,17 @@ struct EventRecord {
     std::uint16_t remote_port = 0;
 };
 
+/// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the
+/// stack each time. No stage leaves anything in it for another.
+struct Scratch {
+    std::array<const Sa*, kPlaces> sas;
+    std::array<crypto::EspOp, kPlaces> ops;
+    std::array<std::uint32_t, kPlaces> numbers;
+    std::array<Place, kPlaces> places;
+    std::array<FlowKey, kPlaces> keys;
+    Vector ready;
+};
+
 class Worker {
 public:
     Worker(Tables& tables, unsigned index, const PlaneOptions& options);
@@ -100,6 +113,22 @@ public:
     /// Counts the drop and tells control, who may answer with an ICMP error.
     void drop_and_punt(PacketMeta& p, Drop why, PuntReason reason, std::uint16_t mtu = 0);
 
+    /// Gives a buffer back without a reason to count: it was used up.
+    void release(rte_mbuf* buffer);
+    /// A word to control about an SA; lost (and counted) when control does not listen.
+    void event(const EventRecord& e);
+
+    /// IPv4 identification of a packet that we make: no two workers give the same in a row.
+    std::uint16_t next_ip_id() {
+        ip_id_ = static_cast<std::uint16_t>(ip_id_ + ip_id_step_);
+        return ip_id_;
+    }
+
+    /// The cipher engine; there is one when there is an SA.
+    [[nodiscard]] crypto::EspEngine* engine() const { return tables.engines[index].get(); }
+
+    [[nodiscard]] Reassembly& reassembly() { return reassembly_; }
+
     /// A sealed frame to a port.
     void send(std::uint16_t port, rte_mbuf* buffer, std::uint32_t bytes) {
         auto& batch = view_ports[port].state->batch[index];
@@ -116,6 +145,13 @@ public:
 
     /// Goes on with this packet in a later vector of the same turn: when the frame is full.
     bool defer(const PacketMeta& p, Parcel::Resume resume);
+
+    /// Accounts the cycles since the last reading to a part of a stage.
+    void part_done(Stage stage) {
+        const auto t = cycles_now();
+        stages[static_cast<std::size_t>(stage)].cycles.add(t - stage_started);
+        stage_started = t;
+    }
 
     /// One reading of the cycle counter a stage a vector.
     void stage_done(Stage stage, std::size_t packets) {
@@ -139,9 +175,14 @@ public:
     const InterfaceTable* interfaces = nullptr;
     RouteTable::View routes;
     NextHops::View next_hops;
+    SaTable::View sas;
+    std::uint32_t route_generation = 0;
+    /// More than one worker: what belongs to all of them is changed by locked instructions.
+    const bool shared;
     std::span<const PortEntry> view_ports;
 
     Frame frame;
+    Scratch scratch;
     std::uint64_t stage_started = 0;
     std::array<StageTally, kStageCount> stages;
     std::array<Tally, kDropCount> drops;
@@ -163,6 +204,9 @@ private:
     void enqueue_punt(rte_mbuf* buffer, PuntReason reason);
 
     PuntPolicer policer_;
+    Reassembly reassembly_;
+    std::uint16_t ip_id_ = 0;
+    std::uint16_t ip_id_step_ = 1;
     Ring<rte_mbuf*> deferred_;  // the worker itself on both sides
     std::array<rte_mbuf*, kPlaces> dropped_{};
     std::size_t dropped_count_ = 0;

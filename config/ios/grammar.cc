@@ -77,6 +77,16 @@ bool is_hex(std::string_view text) {
 /// How good a reading of a token is; smaller is better.
 enum class Rank : std::uint8_t { exact = 1, abbreviated, typed, hex, word, line };
 
+/// Some token was read with that rank; three bits a token.
+bool has_rank(std::uint64_t ranks, Rank rank) {
+    for (; ranks != 0; ranks >>= 3U) {
+        if ((ranks & 7U) == static_cast<std::uint64_t>(rank)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// One partial reading of the line.
 struct Thread {
     StateId state = Graph::kStart;
@@ -90,6 +100,7 @@ struct Capture {
     std::int32_t previous = -1;
     std::string_view name;
     std::string value;
+    std::string_view text;  // for the canonical line: the keyword in full, the argument as typed
 };
 
 Rank rank_of(ArgKind kind) {
@@ -252,23 +263,37 @@ public:
 
     [[nodiscard]] Args args_of(const Thread& thread) const {
         Args args;
+        std::string canonical;
         for (auto at = thread.capture; at >= 0;
              at = captures_[static_cast<std::size_t>(at)].previous) {
             const auto& capture = captures_[static_cast<std::size_t>(at)];
             if (!args.has(capture.name)) {  // `tos <tos:0-15>`: the later one, the value, stays
                 args.set(std::string(capture.name), capture.value);
             }
+            canonical.insert(0, std::string(capture.text) + (canonical.empty() ? "" : " "));
         }
-        const auto begin = tokens_.empty() ? line_.size() : tokens_.front().column;
-        auto text = line_.substr(begin);
-        while (!text.empty() && is_blank(text.back())) {
-            text.remove_suffix(1);
-        }
-        args.set_line(std::string(text));
+        args.set_canonical(std::move(canonical));
+        args.set_line(tokens_.empty() ? std::string{} : std::string(rest_from(0)));
         return args;
     }
 
 private:
+    /// The line as typed from a token on, without trailing blanks.
+    [[nodiscard]] std::string_view rest_from(std::size_t token) const {
+        auto rest = line_.substr(tokens_[token].column);
+        while (!rest.empty() && is_blank(rest.back())) {
+            rest.remove_suffix(1);
+        }
+        return rest;
+    }
+
+    /// `count` tokens as typed, quotes and all.
+    [[nodiscard]] std::string_view typed(std::size_t token, std::size_t count) const {
+        const auto& last = tokens_[token + count - 1];
+        const auto end = last.column + last.text.size() + (last.quoted ? 2 : 0);
+        return line_.substr(tokens_[token].column, end - tokens_[token].column);
+    }
+
     /// Adds a thread at token `at` and whatever it reaches without a token.
     void enter(std::size_t at, const Thread& first) {
         auto& threads = threads_[at];
@@ -353,17 +378,13 @@ private:
     void step_argument(std::size_t at, const Thread& thread, const ArgEdge& edge) {
         const auto& token = tokens_[at];
         if (edge.kind == ArgKind::line) {
-            auto rest = line_.substr(token.column);
-            while (!rest.empty() && is_blank(rest.back())) {
-                rest.remove_suffix(1);
-            }
             advance(at,
                     tokens_.size() - at,
                     thread,
                     Rank::line,
                     edge.target,
                     edge.name,
-                    std::string(rest));
+                    std::string(rest_from(at)));
             return;
         }
         if (token.quoted && edge.kind != ArgKind::word) {
@@ -395,7 +416,9 @@ private:
         if (at < kRanked) {
             next.ranks |= static_cast<std::uint64_t>(rank) << (3 * (kRanked - 1 - at));
         }
-        captures_.push_back({thread.capture, name, std::move(value)});
+        const bool keyword = rank == Rank::exact || rank == Rank::abbreviated;
+        captures_.push_back(
+            {thread.capture, name, std::move(value), keyword ? name : typed(at, tokens)});
         next.capture = static_cast<std::int32_t>(captures_.size() - 1);
         enter(at + tokens, next);
     }
@@ -496,7 +519,9 @@ tl::expected<CommandSet::Match, SyntaxError> CommandSet::match(std::string_view 
                                           0,
                                           "% Ambiguous command:  \"" + std::string(line) + "\""});
     }
-    return Match{*impl_->graph.state(best->state).accepts, matcher.args_of(*best)};
+    return Match{*impl_->graph.state(best->state).accepts,
+                 matcher.args_of(*best),
+                 has_rank(best->ranks, Rank::abbreviated)};
 }
 
 std::vector<Completion> CommandSet::complete(std::string_view line) const {

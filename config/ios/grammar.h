@@ -52,15 +52,21 @@ public:
     /// The whole line as typed, without `no` and outer blanks.
     [[nodiscard]] const std::string& line() const { return line_; }
 
+    /// The same line with its keywords in full and single blanks; arguments stay as typed.
+    [[nodiscard]] const std::string& canonical() const { return canonical_; }
+
     void set(std::string name, std::string value) { values_[std::move(name)] = std::move(value); }
 
     void set_negated(bool negated) { negated_ = negated; }
 
     void set_line(std::string line) { line_ = std::move(line); }
 
+    void set_canonical(std::string line) { canonical_ = std::move(line); }
+
 private:
     std::map<std::string, std::string, std::less<>> values_;
     std::string line_;
+    std::string canonical_;
     bool negated_ = false;
 };
 
@@ -72,7 +78,8 @@ struct TokenHelp {
 
 /// Where and why a line was not understood. `column` counts bytes from 0 in the line as given.
 struct SyntaxError {
-    enum class Kind : std::uint8_t { invalid, incomplete, ambiguous, unknown };
+    /// refused: understood, but it cannot be applied here; the message says why, there is no caret.
+    enum class Kind : std::uint8_t { invalid, incomplete, ambiguous, unknown, refused };
     Kind kind = Kind::invalid;
     std::size_t column = 0;
     std::string message;  // "% Invalid input detected at '^' marker.", "% Incomplete command.", …
@@ -107,6 +114,7 @@ public:
     struct Match {
         std::size_t id = 0;
         Args args;
+        bool abbreviated = false;  // not all keywords were typed in full
     };
 
     /// Matches a whole line (no leading `no`, which the caller took off). A keyword wins over an

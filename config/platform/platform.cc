@@ -35,9 +35,13 @@ private:
         Entry read;
     };
 
+    static unsigned line_of(const YAML::Node& node) {
+        return static_cast<unsigned>(node.Mark().line + 1);
+    }
+
     void complain(const YAML::Node& node, std::string_view what) {
         if (!error_) {
-            error_ = fmt::format("{}:{}: {}", file_, node.Mark().line + 1, what);
+            error_ = fmt::format("{}:{}: {}", file_, line_of(node), what);
         }
     }
 
@@ -103,6 +107,7 @@ private:
             complain(node, "workers must be a list of cores, such as [2, 3]");
             return;
         }
+        platform_.workers_line = line_of(node);
         for (const YAML::Node& core : node) {
             const unsigned value = number(core, "a worker's core", 0, kMaxCore);
             if (std::ranges::find(platform_.workers, value) != platform_.workers.end()) {
@@ -140,10 +145,7 @@ private:
                                  text));
             return;
         }
-        port_ = {.interface = *name,
-                 .port = {},
-                 .queues = 1,
-                 .line = static_cast<unsigned>(name_node.Mark().line + 1)};
+        port_ = {.interface = *name, .port = {}, .queues = 1, .line = line_of(name_node)};
         static constexpr Key kKeys[] = {{"port", &Reader::port}, {"queues", &Reader::queues}};
         read_map(node, text, kKeys);
         if (port_.port.empty()) {
@@ -171,7 +173,10 @@ private:
         read_map(node, "console", kKeys);
     }
 
-    void socket(const YAML::Node& node) { platform_.console_socket = scalar(node, "socket"); }
+    void socket(const YAML::Node& node) {
+        platform_.console_socket = scalar(node, "socket");
+        platform_.console_line = line_of(node);
+    }
 
     std::string_view file_;
     std::optional<std::string> error_;

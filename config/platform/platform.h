@@ -29,9 +29,11 @@ struct Platform {
     bool hugepages = false;
     unsigned memory_mb = 256;  // 64–1048576
     std::vector<unsigned> workers;  // cores; empty: one worker that belongs to no core
+    unsigned workers_line = 0;  // in the file, for messages
     Idle idle = Idle::adaptive;
     std::vector<PlatformPort> interfaces;  // in the file's order
     std::string console_socket;  // empty: no console
+    unsigned console_line = 0;
     std::string file;
 
     bool operator==(const Platform&) const = default;

@@ -34,10 +34,6 @@ Console::Console() {
 
 Console::~Console() = default;
 
-void Console::attach(Router& router) {
-    attach(host_of(router));
-}
-
 void Console::attach(std::unique_ptr<Host> host) {
     host_ = std::move(host);
     build_commands();

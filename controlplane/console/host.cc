@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "controlplane/console/console.h"
 #include "controlplane/router/router.h"
 
 namespace viaduct::console {
@@ -44,6 +45,10 @@ private:
 
 std::unique_ptr<Host> host_of(Router& router) {
     return std::make_unique<RouterHost>(router);
+}
+
+void Console::attach(Router& router) {
+    attach(host_of(router));
 }
 
 }  // namespace viaduct::console

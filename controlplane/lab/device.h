@@ -67,8 +67,8 @@ public:
     [[nodiscard]] virtual Router* router() = 0;
 };
 
-/// Everything a new device is made of. `problems`: where lines of the configuration that were refused are told, one a
-/// line, as "file:line: why".
+/// Everything a new device is made of. `problems`: where lines of the configuration that were refused are told, as
+/// "file:line: why" with the line and a caret; the rest of the configuration counts.
 struct DeviceContext {
     const RouterSpec& spec;
     std::string_view startup_text;

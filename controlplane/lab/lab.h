@@ -61,7 +61,7 @@ public:
     static constexpr WallTime kVirtualEpoch{std::chrono::sys_days{
         std::chrono::year{2026} / std::chrono::January / std::chrono::day{1}}};
     /// A command that has not finished after this long is interrupted.
-    static constexpr Duration kLongestCommand = std::chrono::hours{1};
+    static constexpr Duration kLongestCommand = std::chrono::hours{100};
 
     /// Nothing is started when it fails; the message is one sentence for the operator. Lines of configurations that were
     /// refused do not make it fail: see problems().
@@ -86,6 +86,8 @@ public:
     /// From now on time goes as the wall's clock does.
     void enter_real_time();
 
+    [[nodiscard]] Pace pace() const { return options_.pace; }
+
     [[nodiscard]] std::uint64_t events() const { return scheduler_.events(); }
 
     // ── people and scripts ──
@@ -103,7 +105,7 @@ public:
     /// Off: the router and all it knew are gone. On: a new one from its startup configuration.
     Result<void> power(std::string_view router, bool on);
 
-    /// Refused configuration lines so far, one a line.
+    /// Refused configuration lines so far, as the router would show them when it starts.
     [[nodiscard]] const std::string& problems() const { return problems_; }
 
     // ── parts; the name must exist (VIADUCT_CHECK) ──
@@ -118,6 +120,11 @@ public:
 
     /// Wakes run_until() in real time; may be called from another thread.
     void wake() { poller_.wake(); }
+
+    /// The same when this descriptor (the caller's) becomes readable; until then nobody reads it.
+    void wake_on(int descriptor) {
+        poller_.watch(descriptor, [] {});
+    }
 
     void flush_captures();
 

@@ -72,8 +72,9 @@ public:
         const auto loaded =
             router_.load(context.now, context.startup_text, context.spec.config_file);
         for (const auto& problem : loaded.problems) {
-            context.problems += fmt::format(
-                "{}:{}: {}\n", context.spec.config_file, problem.line_number, problem.message);
+            if (problem.kind != ios::LineProblem::Kind::without_effect) {
+                context.problems += ios::problem_text(problem);
+            }
         }
     }
 

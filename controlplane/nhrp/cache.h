@@ -27,7 +27,7 @@ struct Nbma {
 };
 
 enum class EntryType : std::uint8_t {
-    static_,  // configured; never expires
+    configured,  // static; never expires
     dynamic,  // registered with us, resolved, or learned from a request
     incomplete,  // a resolution is under way or was refused
     local,  // our own address, or a network for which we have answered
@@ -62,7 +62,7 @@ struct CacheEntry {
     bool authoritative = false;  // from who owns the binding
     bool implicit = false;  // from a request that we were sent
     bool router = false;  // the station is a router
-    bool nat = false;                // the station knows the NAT extension
+    bool nat = false;  // the station knows the NAT extension
     bool negative = false;  // refused: incomplete until it expires
     bool nhop = false;  // the next hop of shortcuts
     bool waiting_for_sa = false;  // nbma is known, but packets still go by the server
@@ -74,7 +74,7 @@ struct CacheEntry {
     TimePoint created;
     TimePoint expires = kNever;
     TimePoint last_used;
-    TimePoint last_failure;  // the tunnel to it broke down or was refused
+    unsigned failures = 0;  // of its tunnel, since it waits for it
     bool ever_used = false;
     std::uint64_t hits = 0;
     std::set<Ipv4Address> adjacencies;  // protocol addresses that the dataplane has from this entry

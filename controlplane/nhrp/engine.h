@@ -22,6 +22,7 @@
 // Entry states (cache.h): incomplete ──reply, SA stands──► dynamic ──hold time──► gone
 //                             └──reply, no SA yet──► waiting_for_sa ──SA up──► dynamic
 //                             └──refused──► negative ──3 min──► gone
+//   A tunnel that cannot be built is tried again every 30 s while it is wanted; after three the entry goes.
 //   A dynamic entry that carried packets lately is asked for again before it ends, an idle one ends and
 //   takes its adjacency, its route and (if it was the last to need it) its tunnel along (row D7).
 //
@@ -268,8 +269,9 @@ public:
                      IfIndex out_tunnel,
                      Ipv4Address from_nbma,
                      BytesView offending_ip_packet);
-    /// SAs between the two addresses stand, or are gone, or could not be made (down). nat_original: the
-    /// peer's own address where IKE knows it to be behind a NAT (NAT-OA).
+    /// SAs between the two addresses stand (up), or none stands: the last is gone, or an attempt failed and
+    /// none of the peer's stands either (down). nat_original: the peer's own address where IKE knows it to
+    /// be behind a NAT (NAT-OA).
     enum class TunnelState : std::uint8_t { up, down };
     void on_tunnel_state(TimePoint now,
                          Ipv4Address nbma_local,
@@ -430,7 +432,7 @@ private:
     struct Answer {
         Cie cie;
         std::optional<Ipv4Address> seen_as;  // through a NAT
-        CacheEntry* source = nullptr;        // remembers to whom it was said
+        CacheEntry* source = nullptr;  // remembers to whom it was said
     };
 
     // engine.cc: configuration, timers, tunnels, multicast
@@ -524,10 +526,7 @@ private:
     [[nodiscard]] Ipv4Prefix answered_prefix(const Tunnel& tunnel,
                                              Ipv4Address target,
                                              const Cie& cie) const;
-    CacheEntry* store_answer(Received& r,
-                             const CacheKey& key,
-                             Ipv4Address asked,
-                             const Nbma& nbma);
+    CacheEntry* store_answer(Received& r, const CacheKey& key, Ipv4Address asked, const Nbma& nbma);
     void debug_reply(const Tunnel& tunnel, const Nbma& nbma);
     [[nodiscard]] static Nbma requester_of(const Received& r);
     [[nodiscard]] static Nbma reachable(const Tunnel& tunnel, const Nbma& station);

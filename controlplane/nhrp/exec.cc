@@ -1,9 +1,8 @@
 #include "controlplane/nhrp/exec.h"
 
 #include <algorithm>
-#include <ranges>
-
 #include <fmt/format.h>
+#include <ranges>
 
 #include "config/model/interface.h"
 
@@ -12,8 +11,8 @@ namespace {
 
 /// "00:00:12", from a day on "1d02h", from a week on "1w2d"; as IOS shows times that have passed.
 std::string uptime(Duration d) {
-    const auto seconds = std::max<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
+    const auto seconds =
+        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
     const auto hours = seconds / 3600;
     if (hours < 24) {
         return fmt::format("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60);
@@ -30,7 +29,7 @@ std::string short_name(const std::string& name) {
 
 std::string_view type_word(const CacheEntry& entry) {
     switch (entry.type) {
-    case EntryType::static_:
+    case EntryType::configured:
     case EntryType::local:
         return "static";
     case EntryType::dynamic:
@@ -74,8 +73,8 @@ bool selected(const CacheEntry& entry, CacheFilter filter, std::optional<Ipv4Add
         return entry.type != EntryType::local || address.has_value();
     case CacheFilter::dynamic:
         return entry.type == EntryType::dynamic;
-    case CacheFilter::static_:
-        return entry.type == EntryType::static_;
+    case CacheFilter::configured:
+        return entry.type == EntryType::configured;
     case CacheFilter::incomplete:
         return entry.type == EntryType::incomplete || entry.waiting_for_sa;
     case CacheFilter::local:
@@ -121,14 +120,17 @@ std::string show_cache(const Engine& engine,
             continue;
         }
         const bool incomplete = entry.type == EntryType::incomplete;
-        out += incomplete ? fmt::format("{}\n", entry.key.target.to_string())
-                          : fmt::format("{} via {}\n", entry.key.target.to_string(),
-                                        entry.next_hop.to_string());
+        out += incomplete
+                   ? fmt::format("{}\n", entry.key.target.to_string())
+                   : fmt::format(
+                         "{} via {}\n", entry.key.target.to_string(), entry.next_hop.to_string());
         const auto end = entry.expires == kNever || entry.type == EntryType::local
                              ? std::string("never expire")
                              : fmt::format("expire {}", uptime(entry.expires - now));
-        out += fmt::format("   {} created {}, {}\n", tunnel_of(engine, entry).interface.name,
-                           uptime(now - entry.created), end);
+        out += fmt::format("   {} created {}, {}\n",
+                           tunnel_of(engine, entry).interface.name,
+                           uptime(now - entry.created),
+                           end);
         out += fmt::format("   Type: {}, Flags: {}\n", type_word(entry), flag_words(entry, detail));
         if (incomplete) {
             out += fmt::format("   Cache hits: {}\n", entry.hits);
@@ -136,8 +138,8 @@ std::string show_cache(const Engine& engine,
         }
         out += fmt::format("   NBMA address: {} \n", entry.nbma.address.to_string());
         if (entry.nbma.original) {
-            out += fmt::format("    (Claimed NBMA address: {}) \n",
-                               entry.nbma.original->to_string());
+            out +=
+                fmt::format("    (Claimed NBMA address: {}) \n", entry.nbma.original->to_string());
         }
         if (no_socket(engine, entry)) {
             out += "    (no-socket) \n";
@@ -156,16 +158,19 @@ std::string show_cache(const Engine& engine,
 }
 
 std::string show_cache_brief(const Engine& engine) {
-    std::string out = "   Target             Via            NBMA           Mode   Intfc   Claimed \n";
+    std::string out =
+        "   Target             Via            NBMA           Mode   Intfc   Claimed \n";
     for (const auto& entry : std::views::values(engine.cache().entries())) {
         if (!selected(entry, CacheFilter::all, std::nullopt)) {
             continue;
         }
         const bool incomplete = entry.type == EntryType::incomplete;
         out += fmt::format("{:>18} {:<15} {:<15} {:<7} {:<7} <{:^16}>\n",
-                           entry.key.target.to_string(), entry.next_hop.to_string(),
+                           entry.key.target.to_string(),
+                           entry.next_hop.to_string(),
                            incomplete ? "incomplete" : entry.nbma.address.to_string(),
-                           type_word(entry), short_name(tunnel_of(engine, entry).interface.name),
+                           type_word(entry),
+                           short_name(tunnel_of(engine, entry).interface.name),
                            entry.nbma.original ? entry.nbma.original->to_string() : "");
     }
     return out;
@@ -181,12 +186,15 @@ std::string show_servers(const Engine& engine, TimePoint now, Detail detail) {
         std::string pending;
         for (const auto& server : tunnel.servers) {
             const auto address = server.config.protocol_address.to_string();
-            out += fmt::format("{}  {} priority = {} cluster = {}", address,
-                               server_letters(server.state), server.config.priority,
+            out += fmt::format("{}  {} priority = {} cluster = {}",
+                               address,
+                               server_letters(server.state),
+                               server.config.priority,
                                server.config.cluster);
             if (detail == Detail::detail) {
                 out += fmt::format("  req-sent {}  req-failed {}  repl-recv {}",
-                                   server.requests_sent, server.requests_failed,
+                                   server.requests_sent,
+                                   server.requests_failed,
                                    server.replies_received);
                 if (server.replies_received != 0) {
                     out += fmt::format(" ({} ago)", uptime(now - server.last_reply));
@@ -195,8 +203,10 @@ std::string show_servers(const Engine& engine, TimePoint now, Detail detail) {
             out += '\n';
             if (server.request_id != 0) {
                 pending += fmt::format(
-                    "Registration Request: Reqid {}, Ret {}  NHS {} ({})\n", server.request_id,
-                    std::chrono::duration_cast<std::chrono::seconds>(server.retry).count(), address,
+                    "Registration Request: Reqid {}, Ret {}  NHS {} ({})\n",
+                    server.request_id,
+                    std::chrono::duration_cast<std::chrono::seconds>(server.retry).count(),
+                    address,
                     short_name(tunnel.interface.name));
             }
         }
@@ -212,8 +222,10 @@ std::string show_multicast(const Engine& engine) {
     for (const auto& [index, tunnel] : engine.tunnels()) {
         for (const auto& peer : engine.multicast_peers(index)) {
             const bool dynamic = tunnel.dynamic_multicast.contains(peer);
-            out += fmt::format("{:<10} {:<15}  Flags: {:<8} (Enabled)\n", tunnel.interface.name,
-                               peer.address.to_string(), dynamic ? "dynamic" : "static");
+            out += fmt::format("{:<10} {:<15}  Flags: {:<8} (Enabled)\n",
+                               tunnel.interface.name,
+                               peer.address.to_string(),
+                               dynamic ? "dynamic" : "static");
         }
     }
     return out;
@@ -224,8 +236,11 @@ std::string show_traffic(const Engine& engine) {
     for (const auto& tunnel : std::views::values(engine.tunnels())) {
         const auto& config = tunnel.interface.nhrp;
         const auto usage = config.max_send == 0 ? 0U : tunnel.window_sent * 100U / config.max_send;
-        out += fmt::format("{}: Max-send limit:{}Pkts/{}Sec, Usage:{}%\n", tunnel.interface.name,
-                           config.max_send, config.max_send_every_10s * 10, usage);
+        out += fmt::format("{}: Max-send limit:{}Pkts/{}Sec, Usage:{}%\n",
+                           tunnel.interface.name,
+                           config.max_send,
+                           config.max_send_every_10s * 10,
+                           usage);
         const auto suppressed =
             tunnel.traffic.drops.at(static_cast<std::size_t>(Drop::redirect_suppressed));
         const auto part = [&](std::string_view title, const auto& counts, std::uint64_t redirect) {
@@ -234,18 +249,24 @@ std::string show_traffic(const Engine& engine) {
                 total += n;
             }
             out += fmt::format("   {}: Total {}\n", title, total);
-            const auto n = [&](PacketType type) { return counts.at(static_cast<std::size_t>(type)); };
+            const auto n = [&](PacketType type) {
+                return counts.at(static_cast<std::size_t>(type));
+            };
             out += fmt::format(
                 "         {} Resolution Request  {} Resolution Reply  {} Registration Request \n",
-                n(PacketType::resolution_request), n(PacketType::resolution_reply),
+                n(PacketType::resolution_request),
+                n(PacketType::resolution_reply),
                 n(PacketType::registration_request));
-            out += fmt::format(
-                "         {} Registration Reply  {} Purge Request  {} Purge Reply \n",
-                n(PacketType::registration_reply), n(PacketType::purge_request),
-                n(PacketType::purge_reply));
+            out +=
+                fmt::format("         {} Registration Reply  {} Purge Request  {} Purge Reply \n",
+                            n(PacketType::registration_reply),
+                            n(PacketType::purge_request),
+                            n(PacketType::purge_reply));
             out += fmt::format(
                 "         {} Error Indication  {} Traffic Indication  {} Redirect Suppress \n",
-                n(PacketType::error_indication), n(PacketType::traffic_indication), redirect);
+                n(PacketType::error_indication),
+                n(PacketType::traffic_indication),
+                redirect);
         };
         part("Sent", tunnel.traffic.sent, suppressed);
         part("Rcvd", tunnel.traffic.received, 0);
@@ -254,7 +275,8 @@ std::string show_traffic(const Engine& engine) {
         for (std::size_t i = 0; i < tunnel.traffic.drops.size(); ++i) {
             if (tunnel.traffic.drops.at(i) != 0) {
                 out += std::exchange(title, true) ? "" : "   Dropped or refused:\n";
-                out += fmt::format("         {} {}\n", tunnel.traffic.drops.at(i),
+                out += fmt::format("         {} {}\n",
+                                   tunnel.traffic.drops.at(i),
                                    to_string(static_cast<Drop>(i)));
             }
         }
@@ -267,115 +289,124 @@ std::string show_summary(const Engine& engine) {
     std::size_t dynamics = 0;
     std::size_t incompletes = 0;
     for (const auto& entry : std::views::values(engine.cache().entries())) {
-        statics += entry.type == EntryType::static_ || entry.type == EntryType::local ? 1 : 0;
+        statics += entry.type == EntryType::configured || entry.type == EntryType::local ? 1 : 0;
         dynamics += entry.type == EntryType::dynamic ? 1 : 0;
         incompletes += entry.type == EntryType::incomplete ? 1 : 0;
     }
     return fmt::format(
         "IP NHRP cache {} entries\n    {} static  {} dynamic  {} incomplete\n"
         "{} resolutions under way, {} delayed requests\n",
-        engine.cache().size(), statics, dynamics, incompletes, engine.resolutions_under_way(),
+        engine.cache().size(),
+        statics,
+        dynamics,
+        incompletes,
+        engine.resolutions_under_way(),
         engine.delayed_requests());
 }
 
-ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
-    using ios::Args;
-    using ios::ExecContext;
+namespace {
+
+using Show = std::function<std::string(const ios::ExecContext&, const ios::Args&)>;
+
+ios::ExecRow show_row(std::string_view pattern, std::vector<ios::TokenHelp> help, Show show) {
+    return {pattern,
+            std::move(help),
+            1,
+            [show = std::move(show)](ios::ExecContext& c,
+                                     const ios::Args& args) -> std::unique_ptr<ios::ExecJob> {
+                c.out += show(c, args);
+                return nullptr;
+            }};
+}
+
+Detail detail_of(const ios::Args& args) {
+    return args.has("detail") ? Detail::detail : Detail::normal;
+}
+
+CacheFilter filter_of(const ios::Args& args) {
+    return args.has("dynamic")      ? CacheFilter::dynamic
+           : args.has("static")     ? CacheFilter::configured
+           : args.has("incomplete") ? CacheFilter::incomplete
+           : args.has("local")      ? CacheFilter::local
+           : args.has("shortcut")   ? CacheFilter::shortcut
+                                    : CacheFilter::all;
+}
+
+std::optional<Ipv4Address> address_of(const ios::Args& args) {
+    return args.has("address") ? std::optional{args.address("address")} : std::nullopt;
+}
+
+void add_clear_rows(ios::ExecRows& rows, Engine& engine) {
     using Job = std::unique_ptr<ios::ExecJob>;
-    const auto detail_of = [](const Args& args) {
-        return args.has("detail") ? Detail::detail : Detail::normal;
-    };
-    const auto filter_of = [](const Args& args) {
-        return args.has("dynamic")      ? CacheFilter::dynamic
-               : args.has("static")     ? CacheFilter::static_
-               : args.has("incomplete") ? CacheFilter::incomplete
-               : args.has("local")      ? CacheFilter::local
-               : args.has("shortcut")   ? CacheFilter::shortcut
-                                        : CacheFilter::all;
-    };
-    ios::ExecRows rows;
-    rows.push_back(
-        {"show ip nhrp [ { dynamic | static | incomplete | local | shortcut } ] [ detail ]",
-         {{"nhrp", "NHRP information"},
-          {"dynamic", "Display dynamic (learned) cache entries"},
-          {"static", "Display static cache entries"},
-          {"incomplete", "Display incomplete cache entries"},
-          {"local", "Display local cache entries"},
-          {"shortcut", "Display shortcut cache entries"},
-          {"detail", "Display detailed information"}},
-         1,
-         [&engine, detail_of, filter_of](ExecContext& c, const Args& args) -> Job {
-             c.out += show_cache(engine, c.now, filter_of(args), std::nullopt, detail_of(args));
-             return nullptr;
-         }});
-    rows.push_back({"show ip nhrp <address:A.B.C.D> [ detail ]",
-                    {{"address", "Destination address"},
-                     {"detail", "Display detailed information"}},
-                    1,
-                    [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_cache(engine, c.now, CacheFilter::all,
-                                            args.address("address"), detail_of(args));
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp brief",
-                    {{"brief", "Display a short output of the cache"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_cache_brief(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp nhs [ detail ]",
-                    {{"nhs", "NHRP nexthop server information"},
-                     {"detail", "Display detailed information"}},
-                    1,
-                    [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_servers(engine, c.now, detail_of(args));
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp multicast",
-                    {{"multicast", "NHRP multicast mapping information"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_multicast(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp traffic",
-                    {{"traffic", "NHRP traffic statistics"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_traffic(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp summary",
-                    {{"summary", "NHRP cache summary"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_summary(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show dmvpn [ detail ]",
-                    {{"dmvpn", "DMVPN information"}, {"detail", "Detailed DMVPN information"}},
-                    1,
-                    [&engine, ipsec, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_dmvpn(engine, ipsec, c.now, detail_of(args));
-                        return nullptr;
-                    }});
     rows.push_back({"clear ip nhrp [ <address:A.B.C.D> ]",
                     {{"nhrp", "Clear the NHRP cache"}, {"address", "Destination address"}},
                     15,
-                    [&engine](ExecContext& c, const Args& args) -> Job {
-                        engine.on_clear(c.now, args.has("address")
-                                                   ? std::optional{args.address("address")}
-                                                   : std::nullopt);
+                    [&engine](ios::ExecContext& c, const ios::Args& args) -> Job {
+                        engine.on_clear(c.now, address_of(args));
                         return nullptr;
                     }});
     rows.push_back({"clear ip nhrp counters",
                     {{"counters", "Clear the NHRP traffic counters"}},
                     15,
-                    [&engine](ExecContext&, const Args&) -> Job {
+                    [&engine](ios::ExecContext&, const ios::Args&) -> Job {
                         engine.clear_counters();
                         return nullptr;
                     }});
+}
+
+}  // namespace
+
+ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
+    using ios::Args;
+    using ios::ExecContext;
+    ios::ExecRows rows;
+    rows.push_back(show_row(
+        "show ip nhrp [ { dynamic | static | incomplete | local | shortcut } ] [ detail ]",
+        {{"nhrp", "NHRP information"},
+         {"dynamic", "Display dynamic (learned) cache entries"},
+         {"static", "Display static cache entries"},
+         {"incomplete", "Display incomplete cache entries"},
+         {"local", "Display local cache entries"},
+         {"shortcut", "Display shortcut cache entries"},
+         {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_cache(engine, c.now, filter_of(args), std::nullopt, detail_of(args));
+        }));
+    rows.push_back(show_row(
+        "show ip nhrp <address:A.B.C.D> [ detail ]",
+        {{"address", "Destination address"}, {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_cache(engine, c.now, CacheFilter::all, address_of(args), detail_of(args));
+        }));
+    rows.push_back(
+        show_row("show ip nhrp brief",
+                 {{"brief", "Display a short output of the cache"}},
+                 [&engine](const ExecContext&, const Args&) { return show_cache_brief(engine); }));
+    rows.push_back(show_row(
+        "show ip nhrp nhs [ detail ]",
+        {{"nhs", "NHRP nexthop server information"}, {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_servers(engine, c.now, detail_of(args));
+        }));
+    rows.push_back(
+        show_row("show ip nhrp multicast",
+                 {{"multicast", "NHRP multicast mapping information"}},
+                 [&engine](const ExecContext&, const Args&) { return show_multicast(engine); }));
+    rows.push_back(
+        show_row("show ip nhrp traffic",
+                 {{"traffic", "NHRP traffic statistics"}},
+                 [&engine](const ExecContext&, const Args&) { return show_traffic(engine); }));
+    rows.push_back(
+        show_row("show ip nhrp summary",
+                 {{"summary", "NHRP cache summary"}},
+                 [&engine](const ExecContext&, const Args&) { return show_summary(engine); }));
+    rows.push_back(
+        show_row("show dmvpn [ detail ]",
+                 {{"dmvpn", "DMVPN information"}, {"detail", "Detailed DMVPN information"}},
+                 [&engine, ipsec](const ExecContext& c, const Args& args) {
+                     return show_dmvpn(engine, ipsec, c.now, detail_of(args));
+                 }));
+    add_clear_rows(rows, engine);
     return rows;
 }
 

@@ -11,7 +11,7 @@ namespace viaduct::nhrp {
 
 /// What `show dmvpn` wants to know of IPsec; the Router asks IKE.
 class IpsecView {
- public:
+public:
     IpsecView() = default;
     IpsecView(const IpsecView&) = delete;
     IpsecView& operator=(const IpsecView&) = delete;
@@ -28,7 +28,7 @@ class IpsecView {
                                               const Nbma& remote) const = 0;
 };
 
-enum class CacheFilter : std::uint8_t { all, dynamic, static_, incomplete, local, shortcut };
+enum class CacheFilter : std::uint8_t { all, dynamic, configured, incomplete, local, shortcut };
 enum class Detail : std::uint8_t { normal, detail };
 
 std::string show_cache(const Engine& engine,
@@ -46,6 +46,6 @@ std::string show_dmvpn(const Engine& engine, const IpsecView* ipsec, TimePoint n
 
 /// The rows; engine and ipsec must outlive them. `clear` leaves actions in the engine, which the Router
 /// takes after each command.
-ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec);
+ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec = nullptr);
 
 }  // namespace viaduct::nhrp

@@ -1,9 +1,8 @@
 // `show dmvpn [detail]`.
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <ranges>
-
-#include <fmt/format.h>
 
 #include "controlplane/nhrp/exec.h"
 
@@ -20,8 +19,8 @@ constexpr std::string_view kLegend =
     "==========================================================================\n";
 
 std::string uptime(Duration d) {
-    const auto seconds = std::max<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
+    const auto seconds =
+        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
     const auto hours = seconds / 3600;
     if (hours < 24) {
         return fmt::format("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60);
@@ -31,9 +30,9 @@ std::string uptime(Duration d) {
 }
 
 const Server* server_of(const Engine::Tunnel& tunnel, const CacheEntry& entry) {
-    const auto it = std::ranges::find(
-        tunnel.servers, entry.key.target.network(),
-        [](const Server& s) { return s.config.protocol_address; });
+    const auto it = std::ranges::find(tunnel.servers,
+                                      entry.key.target.network(),
+                                      [](const Server& s) { return s.config.protocol_address; });
     return it == tunnel.servers.end() || !entry.host() ? nullptr : &*it;
 }
 
@@ -54,8 +53,8 @@ Status status_of(const Engine& engine,
     if (interface.protection) {
         const auto sa = engine.sa(interface.nbma, entry.nbma);
         if (!sa || sa->state != Engine::TunnelState::up) {
-            const bool second = ipsec != nullptr && ipsec->phase(interface.nbma, entry.nbma) ==
-                                                        IpsecView::Phase::ipsec;
+            const bool second = ipsec != nullptr &&
+                                ipsec->phase(interface.nbma, entry.nbma) == IpsecView::Phase::ipsec;
             return {second ? "IPSEC" : "IKE", entry.created};
         }
         const auto* server = server_of(tunnel, entry);
@@ -75,7 +74,7 @@ std::string attributes(const Engine& engine, const CacheEntry& entry) {
     std::string out;
     const auto& interface = engine.tunnels().at(entry.key.tunnel).interface;
     switch (entry.type) {
-    case EntryType::static_:
+    case EntryType::configured:
         out = "S";
         break;
     case EntryType::dynamic:
@@ -100,8 +99,8 @@ std::string attributes(const Engine& engine, const CacheEntry& entry) {
 
 std::string_view role(const Engine& engine, const Engine::Tunnel& tunnel) {
     const bool spoke = !tunnel.servers.empty();
-    const bool hub = std::ranges::any_of(
-        std::views::values(engine.cache().entries()), [&](const CacheEntry& e) {
+    const bool hub =
+        std::ranges::any_of(std::views::values(engine.cache().entries()), [&](const CacheEntry& e) {
             return e.key.tunnel == tunnel.interface.index && e.registered;
         });
     return spoke && hub ? "Hub/Spoke" : spoke ? "Spoke" : hub ? "Hub" : "Unknown";
@@ -118,28 +117,33 @@ std::string table(const Engine& engine,
             peers[entry.nbma].push_back(&entry);
         }
     }
-    std::string out = detail == Detail::detail
-                          ? fmt::format("Type:{}, Total NBMA Peers (v4/v6): {}\n\n",
-                                        role(engine, tunnel), peers.size())
-                          : fmt::format("Type:{}, NHRP Peers:{}, \n\n", role(engine, tunnel),
-                                        peers.size());
+    std::string out =
+        detail == Detail::detail
+            ? fmt::format(
+                  "Type:{}, Total NBMA Peers (v4/v6): {}\n\n", role(engine, tunnel), peers.size())
+            : fmt::format("Type:{}, NHRP Peers:{}, \n\n", role(engine, tunnel), peers.size());
     const bool wide = detail == Detail::detail;
     const std::string_view indent = wide ? "" : " ";
-    out += fmt::format("{}# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb{}\n", indent,
+    out += fmt::format("{}# Ent  Peer NBMA Addr Peer Tunnel Add State  UpDn Tm Attrb{}\n",
+                       indent,
                        wide ? "    Target Network" : "");
-    out += fmt::format("{}----- --------------- --------------- ----- -------- -----{}\n", indent,
+    out += fmt::format("{}----- --------------- --------------- ----- -------- -----{}\n",
+                       indent,
                        wide ? " -----------------" : "");
     for (const auto& [nbma, entries] : peers) {
         bool first = true;
         for (const auto* entry : entries) {
             const auto status = status_of(engine, ipsec, tunnel, *entry);
-            const auto address = entry->type == EntryType::incomplete
-                                     ? std::string("UNKNOWN")
-                                     : nbma.address.to_string();
-            out += fmt::format("{}{:>5} {:<15} {:>15} {:>5} {:>8} {:>5}", indent,
+            const auto address = entry->type == EntryType::incomplete ? std::string("UNKNOWN")
+                                                                      : nbma.address.to_string();
+            out += fmt::format("{}{:>5} {:<15} {:>15} {:>5} {:>8} {:>5}",
+                               indent,
                                first ? std::to_string(entries.size()) : "",
-                               first ? address : "", entry->next_hop.to_string(), status.word,
-                               uptime(now - status.since), attributes(engine, *entry));
+                               first ? address : "",
+                               entry->next_hop.to_string(),
+                               status.word,
+                               uptime(now - status.since),
+                               attributes(engine, *entry));
             out += wide ? fmt::format(" {:>18}\n", entry->key.target.to_string()) : "\n";
             first = false;
         }
@@ -149,7 +153,8 @@ std::string table(const Engine& engine,
 
 std::string details(const Engine::Tunnel& tunnel) {
     const auto& interface = tunnel.interface;
-    auto out = fmt::format("Interface {} is up/up, Addr. is {}, VRF \"\" \n", interface.name,
+    auto out = fmt::format("Interface {} is up/up, Addr. is {}, VRF \"\" \n",
+                           interface.name,
                            interface.address.to_string());
     out += fmt::format("   Tunnel Src./Dest. addr: {}/{}, Tunnel VRF \"\"\n",
                        interface.nbma.to_string(),
@@ -165,8 +170,10 @@ std::string details(const Engine::Tunnel& tunnel) {
                                  : server.state == ServerState::waiting  ? " W"
                                                                          : " E";
             out += fmt::format("{}  {} priority = {} cluster = {}\n",
-                               server.config.protocol_address.to_string(), letters,
-                               server.config.priority, server.config.cluster);
+                               server.config.protocol_address.to_string(),
+                               letters,
+                               server.config.priority,
+                               server.config.cluster);
         }
     }
     return out;
@@ -190,10 +197,7 @@ std::string sessions(const Engine& engine, const IpsecView* ipsec, const Engine:
 
 }  // namespace
 
-std::string show_dmvpn(const Engine& engine,
-                       const IpsecView* ipsec,
-                       TimePoint now,
-                       Detail detail) {
+std::string show_dmvpn(const Engine& engine, const IpsecView* ipsec, TimePoint now, Detail detail) {
     std::string out{kLegend};
     out += '\n';
     std::string crypto;

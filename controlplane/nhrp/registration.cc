@@ -69,8 +69,9 @@ void Engine::set_server_state(
 }
 
 /// Which servers of each cluster are wanted: all, or as many as `max-connections` says, the best first.
-/// One that is being tried counts as connected until it failed; a better one that came back counts only
-/// after it stood for the fallback time. Changes one server and says so, or says that all is as it should.
+/// A lesser one is begun with when too few better ones respond or are being tried; one that responds has
+/// to wait when enough better ones stood for the fallback time. Changes one server and says so, or says
+/// that all is as it should be.
 bool Engine::change_one_server(TimePoint now, Tunnel& tunnel) {
     const auto& config = tunnel.interface.nhrp;
     const Duration patience =
@@ -80,13 +81,17 @@ bool Engine::change_one_server(TimePoint now, Tunnel& tunnel) {
         clusters[server.config.cluster].push_back(&server);
     }
     for (auto& [cluster, members] : clusters) {
-        std::ranges::stable_sort(members, {}, [](const Server* s) { return s->config.priority; });
+        // Equally good ones in the order of configuration, which is the vector's.
+        std::ranges::sort(
+            members, {}, [](const Server* s) { return std::pair{s->config.priority, s}; });
         const auto limit = config.cluster_max_connections.find(cluster);
         const std::size_t wanted =
             limit == config.cluster_max_connections.end() ? members.size() : limit->second;
-        std::size_t connected = 0;
+        std::size_t settled = 0;
+        std::size_t begun = 0;
         for (auto* server : members) {
-            const bool wait = connected >= wanted;
+            const bool up = server->state == ServerState::responding;
+            const bool wait = (up ? settled : begun) >= wanted;
             if (wait && server->state != ServerState::waiting) {
                 set_server_state(
                     now, tunnel, *server, ServerState::waiting, "enough better servers");
@@ -97,12 +102,11 @@ bool Engine::change_one_server(TimePoint now, Tunnel& tunnel) {
                 set_server_state(now, tunnel, *server, ServerState::expecting, "wanted");
                 return true;
             }
-            const bool up = server->state == ServerState::responding;
             const bool tried =
                 server->state == ServerState::expecting && server->unanswered < kServerTries;
-            const bool settled = up && now - server->since >= patience;
-            connected += settled || tried ? 1 : 0;
-            if (up && !settled) {
+            begun += up || tried ? 1 : 0;
+            settled += up && now - server->since >= patience ? 1 : 0;
+            if (up && now - server->since < patience) {
                 timers_.set({Timer::fallback, tunnel.interface.index, 0}, server->since + patience);
             }
         }
@@ -315,7 +319,7 @@ CieCode Engine::register_station(Received& r, const Cie& cie, const Nbma& nbma) 
                                   protocol == subnet.network());
     if (!host || outside || protocol == interface.address || protocol.is_unspecified() ||
         protocol != r.packet.source_protocol || protocol.is_multicast() ||
-        (entry != nullptr && entry->type == EntryType::static_)) {
+        (entry != nullptr && entry->type == EntryType::configured)) {
         drop(tunnel, Drop::registration_prohibited);
         return CieCode::administratively_prohibited;
     }

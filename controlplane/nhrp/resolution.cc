@@ -13,6 +13,7 @@ namespace viaduct::nhrp {
 /// else the best that responds, else the best that there is.
 std::optional<Engine::Hop> Engine::server_hop(Tunnel& tunnel, Ipv4Address target) {
     const auto route = routes_.lookup(target);
+    const auto next_hop = route ? route->next_hop : Ipv4Address{};
     const Server* best = nullptr;
     for (const auto& server : tunnel.servers) {
         if (!server.nbma || server.state == ServerState::waiting ||
@@ -20,8 +21,9 @@ std::optional<Engine::Hop> Engine::server_hop(Tunnel& tunnel, Ipv4Address target
             continue;
         }
         const auto rank = [&](const Server& s) {
-            const bool on_route = route && route->next_hop == s.config.protocol_address;
-            return std::tuple{s.state != ServerState::responding, !on_route, s.config.priority};
+            return std::tuple{s.state != ServerState::responding,
+                              next_hop != s.config.protocol_address,
+                              s.config.priority};
         };
         if (best == nullptr || rank(server) < rank(*best)) {
             best = &server;
@@ -68,6 +70,7 @@ void Engine::on_resolution_needed(TimePoint now,
     if (entry != nullptr) {
         ++entry->hits;
         set_adjacency(*entry, target, server->nbma, true);
+        set_used(now, index, target);
     }
 }
 
@@ -204,13 +207,13 @@ Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address 
         return verdict;
     }
     auto& way = same_fabric ? *out : in;
-    const auto next = same_fabric && !verdict.route->next_hop.is_unspecified()
-                          ? verdict.route->next_hop
-                          : destination;
+    // Without a route, or with one to the tunnel itself, the destination is its own next hop.
+    const auto gateway = verdict.route ? verdict.route->next_hop : Ipv4Address{};
+    const auto next = gateway.is_unspecified() ? destination : gateway;
     verdict.out = way.interface.index;
     auto* entry = cache_.find_host(verdict.out, next);
     if (entry != nullptr && entry->complete()) {
-        const bool own_client = entry->registered || entry->type == EntryType::static_;
+        const bool own_client = entry->registered || entry->type == EntryType::configured;
         if (next == destination && own_client && !way.interface.nhrp.redirect) {
             verdict.kind = Verdict::Kind::answer_cached;
             verdict.entry = entry;
@@ -441,7 +444,8 @@ void Engine::answer(Received& r, const Nbma& requester, const Verdict& verdict) 
         if (told.size() >= limits_.requesters) {
             told.erase(told.begin());
         }
-        told.push_back({r.packet.source_protocol, requester,
+        told.push_back({r.packet.source_protocol,
+                        requester,
                         r.now + std::chrono::seconds(what.cie.holding_time_s)});
     }
     // An answer for somebody else's client goes back the way the question came.
@@ -524,13 +528,15 @@ Ipv4Prefix Engine::answered_prefix(const Tunnel& tunnel, Ipv4Address target, con
     return {target, std::max<unsigned>(cie.prefix_length, route ? route->prefix.length() : 0U)};
 }
 
-CacheEntry* Engine::store_answer(Received& r, const CacheKey& key, Ipv4Address asked,
+CacheEntry* Engine::store_answer(Received& r,
+                                 const CacheKey& key,
+                                 Ipv4Address asked,
                                  const Nbma& nbma) {
     const auto& cie = r.packet.cies.front();
     auto* entry = cache_.find(key);
     if (entry == nullptr) {
         entry = make_entry(r.now, r.tunnel, key);
-    } else if (entry->type == EntryType::static_ || entry->registered ||
+    } else if (entry->type == EntryType::configured || entry->registered ||
                entry->type == EntryType::local) {
         return nullptr;  // we know better
     } else if (entry->type == EntryType::dynamic) {
@@ -563,7 +569,8 @@ void Engine::debug_reply(const Tunnel& tunnel, const Nbma& nbma) {
     if (ready(tunnel, nbma)) {
         log_.debug(Debug::nhrp,
                    "NHRP: No need to delay processing of resolution event nbma src:{} nbma dst:{}",
-                   local, nbma.address.to_string());
+                   local,
+                   nbma.address.to_string());
     } else if (delayed_by_peer_.contains({tunnel.interface.index, nbma})) {
         log_.debug(Debug::nhrp, "NHRP: Resolution request is already being processed (delayed).");
         log_.debug(Debug::nhrp,
@@ -572,7 +579,8 @@ void Engine::debug_reply(const Tunnel& tunnel, const Nbma& nbma) {
         log_.debug(Debug::nhrp,
                    "NHRP: Delaying resolution request nbma src:{} nbma dst:{} reason:IPSEC-IFC: "
                    "need to wait for IPsec SAs.",
-                   local, nbma.address.to_string());
+                   local,
+                   nbma.address.to_string());
     }
 }
 

@@ -13,8 +13,9 @@ inline constexpr Duration kResolutionRetry = 2s;
 inline constexpr Duration kResolutionRetryMax = 64s;
 /// IOS: an incomplete or refused entry lives three minutes ("expire 00:02:57").
 inline constexpr Duration kIncompleteLife = 180s;
-/// After a tunnel that could not be built: by the hub for so long, then try again.
+/// After a tunnel that could not be built: by the hub for so long, then try again, so often.
 inline constexpr Duration kFailedTunnelLife = 30s;
+inline constexpr unsigned kTunnelTries = 3;
 /// IOS: registrations are repeated after 1, 2, 4 … 64 s.
 inline constexpr Duration kRegistrationRetry = 1s;
 inline constexpr Duration kRegistrationRetryMax = 64s;

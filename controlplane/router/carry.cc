@@ -43,9 +43,16 @@ void RouterCore::run_timers() {
     if (eigrp.next_deadline() <= now) {
         eigrp.on_time(now);
     }
+    if (dhcp_client.next_deadline() <= now) {
+        dhcp_client.on_time(now);
+    }
+    if (dhcp_server.next_deadline() <= now) {
+        dhcp_server.on_time(now);
+    }
 }
 
 void RouterCore::carry() {
+    carry_dhcp();
     // One engine's actions may wake another; each pass carries what is there, and few passes settle it.
     constexpr int kPasses = 4;
     for (int pass = 0; pass < kPasses; ++pass) {
@@ -102,18 +109,9 @@ void RouterCore::carry_ike() {
         std::visit(
             Overloaded{
                 [this](const ike::SendPacket& a) {
-                    const auto udp = ip::write_udp(a.local.address, a.remote.address,
-                                                   {a.local.port, a.remote.port, a.payload});
-                    ip::Packet packet;
-                    packet.tos = 0xC0;  // IOS: ISAKMP goes with precedence 6
-                    packet.id = static_cast<std::uint16_t>(random.u32());
-                    packet.protocol = kProtoUdp;
-                    packet.source = a.local.address;
-                    packet.destination = a.remote.address;
-                    packet.payload = udp;
                     dataplane::InjectOptions way;
                     way.bypass_policy = true;
-                    plane.inject(ip::write(packet), way);
+                    plane.inject(udp_packet(a.local, a.remote, a.payload), way);
                 },
                 [this](const ike::InstallInbound& a) { protection.install(a); },
                 [this](const ike::InstallOutbound& a) { protection.install(a); },

@@ -124,6 +124,11 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
         return;
     }
     if (packet->protocol == kProtoUdp) {
+        const auto udp = ip::parse_udp(*packet);
+        if (udp && (udp->destination == dhcp::kClientPort || udp->destination == dhcp::kServerPort)) {
+            on_dhcp(punt, *packet, *udp);
+            return;
+        }
         if (unicast) {
             icmp.send_unreachable(now, punt.packet, packet->destination, kCodePortUnreachable);
         }

@@ -3,6 +3,9 @@
 #include <fstream>
 #include <utility>
 
+#include "controlplane/dhcp/exec.h"
+#include "controlplane/eigrp/exec.h"
+#include "controlplane/nhrp/exec.h"
 #include "controlplane/router/core.h"
 
 namespace viaduct {
@@ -41,7 +44,9 @@ RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& 
       ike(random, log, offload, protection, protection),
       nhrp_routes(*this),
       nhrp(random, log, nhrp_routes),
-      eigrp(random, log) {}
+      eigrp(random, log),
+      dhcp_client(random, log),
+      dhcp_server(log) {}
 
 Router::Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options)
     : core_(std::make_unique<RouterCore>(random, offload, sink, options)) {
@@ -119,7 +124,8 @@ void Router::poll(TimePoint now, WallTime wall) {
 
 TimePoint Router::next_deadline() const {
     return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(),
-                     core_->eigrp.next_deadline(), core_->next_refresh});
+                     core_->eigrp.next_deadline(), core_->dhcp_client.next_deadline(),
+                     core_->dhcp_server.next_deadline(), core_->next_refresh});
 }
 
 dataplane::Plane& Router::plane() {
@@ -140,14 +146,24 @@ TimePoint Router::started_at() const {
 
 void RouterCore::gather_rows() {
     const auto add = [this](ios::ExecRows more) {
-        rows.insert(rows.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        for (auto& row : more) {
+            // What a command leaves in an engine (`clear …`) is carried before the prompt comes back.
+            row.run = [this, run = std::move(row.run)](ios::ExecContext& context, const ios::Args& args) {
+                now = context.now;
+                auto job = run(context, args);
+                carry();
+                return job;
+            };
+            rows.push_back(std::move(row));
+        }
     };
     add(interface_rows(*this));
     add(routing_rows(*this));
     add(reachability_rows(*this));
     add(ike::exec_rows(ike));
-    add(nhrp::exec_rows(nhrp));
+    add(nhrp::exec_rows(nhrp, nullptr));
     add(eigrp::exec_rows(eigrp));
+    add(dhcp::exec_rows(dhcp_client, dhcp_server));
 }
 
 void RouterCore::take_punts() {

@@ -35,7 +35,10 @@ Environment& environment() {
 }
 
 constexpr unsigned kPrivateBytes = 128;  // a Parcel (worker.h)
-constexpr unsigned kJumboBuffers = 512;
+constexpr unsigned kJumboBuffers = 1024;
+/// Buffers that a worker keeps for itself: two vectors, so that what it has just sent is what it receives
+/// into next, still in its cache.
+constexpr unsigned kPoolCache = 512;
 
 int first_cpu() {
     cpu_set_t allowed;
@@ -55,8 +58,7 @@ std::vector<std::string> arguments(const EalOptions& options) {
                                   fmt::format("viaduct-{}", getpid()),
                                   "--no-telemetry",
                                   "--no-shconf",
-                                  "--log-level=lib.eal:error",
-                                  "--log-level=lib.mempool:error",
+                                  "--log-level=error",
                                   fmt::format("--lcores=0@{}", first_cpu())};
     if (options.hugepages) {
         args.insert(args.end(), {"--in-memory", "-m", fmt::format("{}", options.memory_mb)});
@@ -131,6 +133,10 @@ Result<void> start_eal(const EalOptions& options) {
     e.started = true;
     return {};
 }
+
+void register_worker_thread() { (void)rte_thread_register(); }
+
+void unregister_worker_thread() { rte_thread_unregister(); }
 
 rte_mempool* small_pool() {
     return environment().small;

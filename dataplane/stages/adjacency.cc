@@ -1,4 +1,5 @@
 // The way out of an Ethernet interface: MTU, Ethernet header, port.
+#include "dataplane/stages/fragment.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ipv4.h"
@@ -7,12 +8,27 @@ namespace viaduct::dataplane {
 
 namespace {
 
-void send_with_header(Worker& w, PacketMeta& p, std::uint16_t port, const std::uint8_t* header) {
+void send_whole(Worker& w, const PacketMeta& p, std::uint16_t port, const std::uint8_t* header) {
     auto* frame = p.l3 - wire::kEthernetBytes;
     std::memcpy(frame, header, wire::kEthernetBytes);
     const auto length = static_cast<std::uint16_t>(p.length + wire::kEthernetBytes);
     Packet{p.buffer}.seal(frame, length);
     w.send(port, p.buffer, length);
+}
+
+/// Cuts what the way out does not take whole (RFC 1812, section 5.2.6), or says so to the sender.
+void send_with_header(
+    Worker& w, PacketMeta& p, std::uint16_t port, std::uint16_t mtu, const std::uint8_t* header) {
+    if (p.length <= mtu) [[likely]] {
+        send_whole(w, p, port, header);
+        return;
+    }
+    if (dont_fragment(p)) {
+        w.drop_and_punt(p, Drop::fragment_too_big, PuntReason::too_big, mtu);
+        return;
+    }
+    fragment_packet(
+        w, p, mtu, [&](const PacketMeta& piece) { send_whole(w, piece, port, header); });
 }
 
 /// RFC 1112, section 6.4: "An IP host group address is mapped to an Ethernet multicast address by placing
@@ -33,7 +49,7 @@ void send_to_group(Worker& w, PacketMeta& p) {
     }
     std::memcpy(header + 6, &interface.mac_word, 6);
     wire::write16(header + 12, wire::kEtherIpv4);
-    send_with_header(w, p, interface.port, header);
+    send_with_header(w, p, interface.port, std::min(interface.mtu, interface.ip_mtu), header);
 }
 
 void send_one(Worker& w, PacketMeta& p) {
@@ -51,7 +67,7 @@ void send_one(Worker& w, PacketMeta& p) {
         w.drop(p, Drop::adjacency_no_port);
         return;
     }
-    send_with_header(w, p, hop.port, hop.l2);
+    send_with_header(w, p, hop.port, hop.mtu, hop.l2);
 }
 
 }  // namespace

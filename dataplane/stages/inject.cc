@@ -16,6 +16,10 @@ void forced_out(Worker& w, Place at) {
         w.drop(p, Drop::inject_no_interface);
         return;
     }
+    if ((interface.features & kOutTunnel) != 0) {
+        w.frame.output_features.push(at);
+        return;
+    }
     const Ipv4Address destination{p.destination};
     if (p.gateway == 0 && (destination.is_multicast() || destination.is_broadcast())) {
         p.next_hop = 0;

@@ -1,21 +1,85 @@
-// For this router: to the stage or to control.
+// For this router: fragments are put together, ESP and GRE go on in the dataplane, the rest to control.
+#include "dataplane/stages/layer4.h"
 #include "dataplane/stages/stages.h"
-#include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/esp.h"
+#include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
 
 namespace {
 
-PuntReason reason_of(const PacketMeta& p) {
-    constexpr std::uint16_t kPortsBytes = 4;
-    if (p.protocol == kProtoUdp.value() && !p.has(kLaterFragment) &&
-        p.length >= p.header_bytes + kPortsBytes) {
-        const auto port = wire::read16(p.l3 + p.header_bytes + 2);
-        if (port == kPortIsakmp.value() || port == kPortNatT.value()) {
-            return PuntReason::ike;
-        }
+/// RFC 3948, sections 2.1–2.3: on port 4500 the first four bytes are 0 for IKE and the SPI for ESP; a
+/// single byte 0xFF is a keepalive.
+void nat_t(Worker& w, Place at) {
+    constexpr std::uint8_t kKeepalive = 0xFF;
+    constexpr std::size_t kMarker = 4;
+    auto& p = w.frame[at];
+    const std::size_t udp_length = wire::read16(layer4(p) + 4);
+    if (udp_length < wire::kUdpBytes || udp_length > p.length - std::size_t{p.header_bytes}) {
+        w.drop(p, Drop::udp_encap_too_short);
+        return;
     }
-    return PuntReason::local;
+    const auto* payload = layer4(p) + wire::kUdpBytes;
+    const auto bytes = udp_length - wire::kUdpBytes;
+    if (bytes == 1 && payload[0] == kKeepalive) {
+        w.drop(p, Drop::udp_encap_keepalive);
+        return;
+    }
+    if (bytes < kMarker) {
+        w.drop(p, Drop::udp_encap_too_short);
+        return;
+    }
+    if (wire::read32(payload) == 0) {
+        w.punt(p, PuntReason::ike);
+        return;
+    }
+    if (bytes < wire::kEspBytes) {
+        w.drop(p, Drop::esp_in_too_short);
+        return;
+    }
+    p.length = static_cast<std::uint16_t>(p.header_bytes + udp_length);
+    p.set(kViaUdp);
+    p.remote_port = wire::read16(layer4(p));
+    w.frame.esp_in.push(at);
+}
+
+void udp(Worker& w, Place at) {
+    auto& p = w.frame[at];
+    if (!has_layer4(p, wire::kUdpBytes)) {
+        w.punt(p, PuntReason::local);
+        return;
+    }
+    const auto port = wire::read16(layer4(p) + 2);
+    if (port == kPortNatT.value()) {
+        nat_t(w, at);
+        return;
+    }
+    w.punt(p, port == kPortIsakmp.value() ? PuntReason::ike : PuntReason::local);
+}
+
+void local_one(Worker& w, Place at) {
+    auto& f = w.frame;
+    if (f[at].has(kFragment) && !w.reassembly().add(w, f[at])) {
+        return;  // kept, or dropped
+    }
+    auto& p = f[at];
+    switch (p.protocol) {
+    case kProtoEsp.value():
+        if (!has_layer4(p, wire::kEspBytes)) {
+            w.drop(p, Drop::esp_in_too_short);
+            return;
+        }
+        f.esp_in.push(at);
+        return;
+    case kProtoUdp.value():
+        udp(w, at);
+        return;
+    case kProtoGre.value():
+        f.gre_in.push(at);
+        return;
+    default:
+        w.punt(p, PuntReason::local);
+    }
 }
 
 }  // namespace
@@ -23,8 +87,7 @@ PuntReason reason_of(const PacketMeta& p) {
 void local(Worker& w) {
     auto& f = w.frame;
     for (const auto at : f.local.places()) {
-        auto& p = f[at];
-        w.punt(p, reason_of(p));
+        local_one(w, at);
     }
     f.local.clear();
 }

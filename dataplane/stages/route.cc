@@ -45,6 +45,17 @@ const NextHopRecord* settle(Worker& w, PacketMeta& p) {
     return nullptr;
 }
 
+/// Phase 3 of DMVPN: what comes in by a tunnel and leaves by one of the same NHRP network could take a
+/// shorter way.
+void tell_nhrp(Worker& w, PacketMeta& p, const NextHopRecord& hop) {
+    const auto& in = w.interface(p.in).config;
+    const auto& out = w.interface(hop.out).config;
+    if (in.nhrp_redirect && in.nhrp_network != 0 && in.nhrp_network == out.nhrp_network) {
+        p.out = hop.out;
+        w.punt_copy(p, PuntReason::redirect_nhrp);
+    }
+}
+
 /// False: the packet may not be forwarded, and is gone.
 bool may_forward(Worker& w, PacketMeta& p, const NextHopRecord& hop) {
     if (p.has(kOurs)) {
@@ -64,6 +75,9 @@ bool may_forward(Worker& w, PacketMeta& p, const NextHopRecord& hop) {
     }
     if (hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted)) {
         w.punt_copy(p, PuntReason::redirect);
+    }
+    if ((hop.features & kOutNhrpRedirect) != 0 && p.in != 0) {
+        tell_nhrp(w, p, hop);
     }
     wire::decrement_ttl(p.l3);
     return true;

@@ -23,6 +23,16 @@ void routed(Worker& w);
 void local(Worker& w);
 /// NAT's way out, access list out, MSS; then to crypto_map, gre_out or adjacency.
 void output_features(Worker& w);
+/// Which packets must be encrypted.
+void crypto_map(Worker& w);
+/// GRE encapsulation.
+void gre_out(Worker& w);
+/// ESP encapsulation and encryption.
+void esp_out(Worker& w);
+/// ESP decryption and decapsulation.
+void esp_in(Worker& w);
+/// GRE decapsulation.
+void gre_in(Worker& w);
 /// MTU, fragmentation, Ethernet header, port.
 void adjacency(Worker& w);
 

@@ -1,22 +1,30 @@
 // All that control publishes and workers read, in one place.
 #pragma once
 
+#include "dataplane/base/random.h"
 #include "dataplane/plane.h"
+#include "dataplane/tables/acl.h"
 #include "dataplane/tables/interfaces.h"
 #include "dataplane/tables/next_hops.h"
+#include "dataplane/tables/policy.h"
 #include "dataplane/tables/ports.h"
 #include "dataplane/tables/rcu.h"
 #include "dataplane/tables/route_table.h"
+#include "dataplane/tables/sa_table.h"
 
 namespace viaduct::dataplane {
 
 struct Tables {
-    explicit Tables(const PlaneOptions& options)
+    Tables(const PlaneOptions& options, Random& random)
         : rcu(options.workers),
           ports(rcu, options.workers),
           interfaces(rcu, options.workers),
           next_hops(rcu, interfaces, options.max_next_hops),
-          routes(rcu) {}
+          routes(rcu),
+          acls(rcu, options.workers),
+          policies(rcu),
+          sas(rcu, random, options.max_sas),
+          engines(options.workers) {}
 
     ~Tables() { rcu.drain(); }
 
@@ -30,6 +38,11 @@ struct Tables {
     Interfaces interfaces;
     NextHops next_hops;
     RouteTable routes;
+    Acls acls;
+    Policies policies;
+    SaTable sas;
+    /// By worker. Made by control before the first SA is published, and never replaced.
+    std::vector<std::unique_ptr<crypto::EspEngine>> engines;
     /// Grows with every change of a route or next hop: what was cached of a look-up before is stale.
     std::atomic<std::uint32_t> route_generation{1};
 };

@@ -70,6 +70,7 @@ void IpLayer::on_arp(TimePoint now, const ArpPacket& arp) {
         auto& neighbor = neighbors_[arp.sender];
         neighbor.mac = arp.sender_mac;
         neighbor.deadline = now + kNeighborTime;
+        deadline_ = std::min(deadline_, neighbor.deadline);
         neighbor.tries = 0;
         for (const auto& packet : std::exchange(neighbor.pending, {})) {
             output(arp.sender_mac, kEtherTypeIpv4, packet);
@@ -91,6 +92,7 @@ std::optional<Datagram> IpLayer::on_fragment(TimePoint now,
             return std::nullopt;
         }
         found = reassemblies_.emplace(key, Reassembly{now + kReassemblyTime, {}, {}}).first;
+        deadline_ = std::min(deadline_, found->second.deadline);
     }
     auto& reassembly = found->second;
     const auto end = std::size_t{packet.fragment_offset} + packet.payload.size();
@@ -206,6 +208,7 @@ void IpLayer::emit(TimePoint now, Ipv4Address hop, Bytes packet) {
     if (neighbor.tries == 0) {
         neighbor.tries = 1;
         neighbor.deadline = now + kArpRetry;
+        deadline_ = std::min(deadline_, neighbor.deadline);
         ask(hop);
     }
 }
@@ -219,26 +222,24 @@ void IpLayer::output(MacAddress to, std::uint16_t type, BytesView payload) {
     frames_.push_back(write_ethernet({to, mac_, type, payload}));
 }
 
-TimePoint IpLayer::next_deadline() const {
-    auto deadline = kNever;
-    for (const auto& [address, neighbor] : neighbors_) {
-        deadline = std::min(deadline, neighbor.deadline);
-    }
-    for (const auto& [key, reassembly] : reassemblies_) {
-        deadline = std::min(deadline, reassembly.deadline);
-    }
-    return deadline;
-}
-
 void IpLayer::on_time(TimePoint now) {
+    if (now < deadline_) {
+        return;
+    }
+    deadline_ = kNever;
     std::erase_if(reassemblies_, [now](const auto& r) { return r.second.deadline <= now; });
+    for (const auto& [key, reassembly] : reassemblies_) {
+        deadline_ = std::min(deadline_, reassembly.deadline);
+    }
     for (auto at = neighbors_.begin(); at != neighbors_.end();) {
         auto& [address, neighbor] = *at;
         if (neighbor.deadline > now) {
+            deadline_ = std::min(deadline_, neighbor.deadline);
             ++at;
         } else if (!neighbor.mac && neighbor.tries < kArpTries) {
             ++neighbor.tries;
             neighbor.deadline = now + kArpRetry;
+            deadline_ = std::min(deadline_, neighbor.deadline);
             ask(address);
             ++at;
         } else {

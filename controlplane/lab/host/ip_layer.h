@@ -77,7 +77,8 @@ public:
     /// From 0.0.0.0 to everybody on the link (DHCP).
     void broadcast(IpProtocol protocol, BytesView payload);
 
-    [[nodiscard]] TimePoint next_deadline() const;
+    /// Not later than the earliest deadline; may be too early after a change.
+    [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
     void on_time(TimePoint now);
     std::vector<Bytes> take_frames();
     /// Packets that were given up because nobody answered ARP: their destinations' datagrams, whole IP packets.
@@ -119,6 +120,7 @@ private:
     std::map<Ipv4Address, Neighbor> neighbors_;
     std::map<FragmentKey, Reassembly> reassemblies_;
     std::unordered_map<Ipv4Address, PathMtu> path_mtus_;
+    TimePoint deadline_ = kNever;
     std::vector<Bytes> frames_;
     std::vector<Bytes> unresolved_;
 };

@@ -340,6 +340,9 @@ void Network::request_sa(Node& from, const Nbma& to) {
            if (!one.powered) {
                return;
            }
+           if (!b.empty() && sa(one, *nodes_.at(b))) {
+               return;  // the other was quicker
+           }
            if (!reachable || !nodes_.at(b)->powered) {
                one.engine->on_tunnel_state(
                    now, one.interface().nbma, to.address, Engine::TunnelState::down, to.original);

@@ -1,0 +1,73 @@
+#include "controlplane/console/check.h"
+
+#include <fmt/format.h>
+#include <vector>
+
+#include "config/ios/parser.h"
+#include "controlplane/console/text_file.h"
+
+namespace viaduct::console {
+
+namespace {
+
+using Kind = ios::LineProblem::Kind;
+
+unsigned show(const std::vector<ios::LineProblem>& problems, Kind kind, std::string& out) {
+    unsigned count = 0;
+    for (const ios::LineProblem& problem : problems) {
+        if (problem.kind == kind) {
+            ++count;
+            out += ios::problem_text(problem);
+        }
+    }
+    return count;
+}
+
+unsigned show_without_effect(const std::vector<ios::LineProblem>& problems,
+                             const std::string& file,
+                             std::string& out) {
+    unsigned count = 0;
+    for (const ios::LineProblem& problem : problems) {
+        if (problem.kind != Kind::without_effect) {
+            continue;
+        }
+        if (count++ == 0) {
+            out += fmt::format("{}: accepted, without effect on a virtual router:\n", file);
+        }
+        out += fmt::format("{:>6}: {}\n", problem.line_number, problem.text);
+    }
+    return count;
+}
+
+std::string counted(unsigned n, std::string_view what) {
+    return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int check_files(std::span<const std::string> files, std::string& out, std::string& errors) {
+    int status = 0;
+    for (const std::string& file : files) {
+        const auto text = read_text_file(file);
+        if (!text) {
+            errors += text.error().message + "\n";
+            status = 2;
+            continue;
+        }
+        const ios::LoadResult loaded = ios::load(*text, file);
+        const unsigned refused = show(loaded.problems, Kind::error, out);
+        const unsigned warnings = show(loaded.problems, Kind::warning, out);
+        const unsigned without_effect = show_without_effect(loaded.problems, file, out);
+        out += fmt::format("{}: {}, {}, {} without effect\n",
+                           file,
+                           counted(refused, "error"),
+                           counted(warnings, "warning"),
+                           counted(without_effect, "line"));
+        if (!loaded.ok() && status == 0) {
+            status = 1;
+        }
+    }
+    return status;
+}
+
+}  // namespace viaduct::console

@@ -1,0 +1,266 @@
+#include "controlplane/ike/requests.h"
+
+#include <algorithm>
+
+#include "controlplane/ike/core.h"
+
+namespace viaduct::ike {
+
+namespace {
+
+constexpr Duration kUnconfirmedWait = 3s;
+constexpr Duration kHalfWait = 1s;
+
+}  // namespace
+
+bool Requests::pending_for(const PolicyRef& policy, const ProxyPair& proxies) const {
+    return std::any_of(requests_.begin(), requests_.end(), [&](const auto& entry) {
+        return entry.second.acquire.policy == policy && entry.second.acquire.proxies == proxies;
+    });
+}
+
+void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
+    if (acquire.peers.empty() || core_.policies.of(acquire.policy) == nullptr) {
+        core_.actions.emplace_back(
+            ChildState{acquire.policy,
+                       acquire.local,
+                       acquire.peers.empty() ? Ipv4Address{} : acquire.peers.front(),
+                       acquire.proxies,
+                       std::nullopt,
+                       false,
+                       "no policy or no peer"});
+        return;
+    }
+    if (pending_for(acquire.policy, acquire.proxies)) {
+        return;
+    }
+    if (requests_.size() >= kMaxRequests) {
+        core_.counters.count(Counter::request_limit);
+        return;
+    }
+    last_ = RequestId{last_.value() + 1};
+    auto& request = requests_[last_];
+    request.id = last_;
+    request.acquire = acquire;
+    request.rekeys = rekeys;
+    const auto* policy = core_.policies.of(acquire.policy);
+    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
+    core_.log.debug(Debug::crypto_isakmp,
+                    "ISAKMP (0:0): SA request profile is {}",
+                    policy->isakmp_profile.empty() ? "(NULL)" : policy->isakmp_profile);
+    advance(request);
+}
+
+/// An ISAKMP SA in the making that is worth waiting for: ours, or the peer's.
+IkeSa* Requests::usable_attempt(Ipv4Address local, Ipv4Address remote) const {
+    if (auto* own = core_.phase1.find_initiating(local, remote)) {
+        return own;
+    }
+    const auto [first, last] = core_.by_remote.equal_range(remote);
+    for (auto it = first; it != last; ++it) {
+        auto* sa = core_.ike(it->second);
+        if (sa != nullptr && !sa->initiator() && !sa->complete() && sa->local.address == local) {
+            return sa;
+        }
+    }
+    return nullptr;
+}
+
+void Requests::advance(Request& request) {
+    const auto id = request.id;
+    const auto local = request.acquire.local;
+    const auto remote = request.acquire.peers[request.next_peer];
+    const auto* policy = core_.policies.of(request.acquire.policy);
+    const auto profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
+    std::optional<L4Port> port;
+    if (request.rekeys) {
+        if (const auto* child = core_.children.find(*request.rekeys)) {
+            port = child->parameters.udp_encapsulation
+                       ? std::optional(child->parameters.remote.port)
+                       : std::nullopt;
+        }
+    }
+    if (auto* sa = core_.phase1.find_complete(local, remote, port, profile)) {
+        on_phase1_ready(id, *sa);
+        return;
+    }
+    if (auto* sa = usable_attempt(local, remote)) {
+        request.ike = sa->id;
+        sa->waiting.push_back(id);
+        if (sa->state == Phase1State::r_mm2) {
+            // Anyone can send a first message in the peer's name: it does not hold us up for long.
+            core_.timers.set({TimerKind::request, id.value()}, core_.now + kUnconfirmedWait);
+        }
+        return;
+    }
+    initiate(request);
+}
+
+void Requests::initiate(Request& request) {
+    const auto id = request.id;
+    const auto local = request.acquire.local;
+    const auto remote = request.acquire.peers[request.next_peer];
+    const auto* policy = core_.policies.of(request.acquire.policy);
+    const Cookie cookie{core_.random.u64() | 1U};
+    auto* sa =
+        core_.phase1.create(Role::initiator, {local, kPortIsakmp}, {remote, kPortIsakmp}, cookie);
+    if (sa == nullptr) {
+        give_up(id, "too many ISAKMP SAs");
+        return;
+    }
+    sa->profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
+    sa->waiting.push_back(id);
+    request.ike = sa->id;
+    if (!core_.main_mode.start(*sa)) {
+        core_.phase1.fail(*sa, "no key or no policy for the peer");
+    }
+}
+
+void Requests::on_phase1_ready(RequestId id, IkeSa& sa) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end()) {
+        return;
+    }
+    auto& request = it->second;
+    request.ike = sa.id;
+    switch (core_.children.progress(request.acquire.policy, request.acquire.proxies, sa)) {
+    case Children::Progress::half:
+        // The peer is building a pair for this flow: ours would only collide with it.
+        core_.timers.set({TimerKind::request, id.value()}, core_.now + kHalfWait);
+        return;
+    case Children::Progress::live:
+        if (!request.rekeys) {
+            on_quick_done(id);
+            return;
+        }
+        break;
+    case Children::Progress::none:
+        break;
+    }
+    request.running = true;
+    core_.quick_mode.start(sa, request);
+}
+
+void Requests::on_timer(RequestId id) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end() || it->second.running) {
+        return;
+    }
+    auto& request = it->second;
+    auto* sa = request.ike ? core_.ike(*request.ike) : nullptr;
+    if (sa == nullptr) {
+        advance(request);
+    } else if (sa->complete()) {
+        on_phase1_ready(id, *sa);
+    } else if (sa->state == Phase1State::r_mm2) {
+        std::erase(sa->waiting, id);
+        initiate(request);
+    }
+}
+
+void Requests::on_phase1_lost(RequestId id, const IkeSa& sa, std::string_view reason) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end()) {
+        return;
+    }
+    it->second.ike.reset();
+    if (!sa.initiator() && !it->second.retried) {
+        // It was the peer's attempt that came to nothing: now one of our own.
+        it->second.retried = true;
+        advance(it->second);
+        return;
+    }
+    next_peer(id, reason);
+}
+
+void Requests::on_quick_done(RequestId id) {
+    core_.timers.cancel({TimerKind::request, id.value()});
+    requests_.erase(id);
+}
+
+void Requests::detach(RequestId id) {
+    const auto it = requests_.find(id);
+    if (it != requests_.end()) {
+        it->second.running = false;
+        it->second.ike.reset();
+    }
+}
+
+void Requests::on_quick_failed(RequestId id, std::string_view reason, bool silent) {
+    const auto it = requests_.find(id);
+    if (it == requests_.end()) {
+        return;
+    }
+    auto& request = it->second;
+    request.running = false;
+    request.ike.reset();
+    if (silent && !request.retried) {
+        // The peer may have lost its state: the ISAKMP SA has gone with this exchange, once more anew.
+        request.retried = true;
+        advance(request);
+        return;
+    }
+    next_peer(id, reason);
+}
+
+void Requests::next_peer(RequestId id, std::string_view reason) {
+    auto& request = requests_.at(id);
+    if (request.next_peer + 1 >= request.acquire.peers.size()) {
+        give_up(id, reason);
+        return;
+    }
+    ++request.next_peer;
+    request.retried = false;
+    advance(request);
+}
+
+void Requests::give_up(RequestId id, std::string_view reason) {
+    core_.timers.cancel({TimerKind::request, id.value()});
+    const auto request = std::move(requests_.extract(id).mapped());
+    const auto remote = request.acquire.peers[request.next_peer];
+    // While the pair to be replaced stands, another attempt is worth while.
+    if (request.rekeys && core_.children.retry_later(*request.rekeys)) {
+        return;
+    }
+    if (core_.children.stands(request.acquire.policy, request.acquire.proxies)) {
+        return;
+    }
+    core_.actions.emplace_back(ChildState{request.acquire.policy,
+                                          request.acquire.local,
+                                          remote,
+                                          request.acquire.proxies,
+                                          std::nullopt,
+                                          false,
+                                          std::string(reason)});
+}
+
+void Requests::move(const std::vector<RequestId>& ids, ConnectionId to) {
+    for (const auto id : ids) {
+        const auto it = requests_.find(id);
+        if (it != requests_.end()) {
+            it->second.ike = to;
+        }
+    }
+}
+
+void Requests::drop_if_gone() {
+    std::vector<RequestId> gone;
+    for (const auto& [id, request] : requests_) {
+        if (core_.policies.of(request.acquire.policy) == nullptr ||
+            core_.interface_with(request.acquire.local) == nullptr) {
+            gone.push_back(id);
+        }
+    }
+    for (const auto id : gone) {
+        give_up(id, "configuration changed");
+    }
+}
+
+void Requests::drop_for(const PolicyRef& policy, Ipv4Address remote) {
+    std::erase_if(requests_, [&](const auto& entry) {
+        const auto& acquire = entry.second.acquire;
+        return acquire.policy == policy && acquire.peers[entry.second.next_peer] == remote;
+    });
+}
+
+}  // namespace viaduct::ike

@@ -1,0 +1,354 @@
+// ESP out (RFC 4303): from a slot to an encrypted packet with its next hop.
+//
+// Five passes over the vector, so that every SA's three places (record, counters, key) are fetched while
+// the packets before it are worked on: slot → SA → lengths and fragments → headers → ciphers → away.
+#include "dataplane/stages/fragment.h"
+#include "dataplane/stages/outer_route.h"
+#include "dataplane/stages/sa_account.h"
+#include "dataplane/stages/stages.h"
+#include "dataplane/tables/sa.h"
+#include "dataplane/wire/esp.h"
+#include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/udp.h"
+
+namespace viaduct::dataplane {
+
+namespace {
+
+constexpr std::uint64_t kSequenceEnd = 0xFFFFFFFFU;
+constexpr std::uint64_t kSequenceSoft = (kSequenceEnd + 1) / 8 * 7;
+
+/// What is before and behind the payload of one packet.
+struct Lengths {
+    std::uint16_t before;  // outer header (tunnel), UDP, ESP, IV
+    std::uint16_t payload;  // what is encrypted, without padding
+    std::uint16_t padding;
+    std::uint16_t total;  // of the outer packet
+};
+
+Lengths lengths_of(const Sa& sa, const PacketMeta& p) {
+    const auto& key = *sa.key;
+    Lengths l{};
+    const std::uint16_t header = sa.tunnel_mode ? 0 : p.header_bytes;
+    const unsigned udp = sa.has_udp() ? wire::kUdpBytes : 0;
+    l.payload = static_cast<std::uint16_t>(p.length - header);
+    const auto block = key.block_bytes();
+    const unsigned tail = l.payload + unsigned{wire::kEspTrailerBytes};
+    l.padding = static_cast<std::uint16_t>((block - tail % block) % block);
+    l.before = static_cast<std::uint16_t>((sa.tunnel_mode ? wire::kIpv4Bytes : 0U) + udp +
+                                          wire::kEspBytes + key.iv_bytes());
+    l.total = static_cast<std::uint16_t>(header + l.before + tail + l.padding + key.icv_bytes());
+    return l;
+}
+
+/// The largest packet whose outer packet is at most `limit`.
+std::uint16_t inner_mtu(const Sa& sa, const PacketMeta& p, unsigned limit) {
+    const auto& key = *sa.key;
+    const unsigned header = sa.tunnel_mode ? wire::kIpv4Bytes : p.header_bytes;
+    const unsigned fixed = header + (sa.has_udp() ? wire::kUdpBytes : 0U) +
+                           unsigned{wire::kEspBytes} + key.iv_bytes() + key.icv_bytes();
+    if (limit < fixed + key.block_bytes()) {
+        return 0;
+    }
+    const auto payload =
+        (limit - fixed) / key.block_bytes() * key.block_bytes() - unsigned{wire::kEspTrailerBytes};
+    return static_cast<std::uint16_t>(payload + (sa.tunnel_mode ? 0U : p.header_bytes));
+}
+
+bool outer_dont_fragment(const Sa& sa, const PacketMeta& p) {
+    if (!sa.tunnel_mode) {
+        return dont_fragment(p);
+    }
+    return sa.df == DfPolicy::set || (sa.df == DfPolicy::copy && dont_fragment(p));
+}
+
+/// The path's limit for outer packets: what ICMP said of it, and the way out's own.
+unsigned path_limit(Worker& w, const Sa& sa) {
+    const auto& hop = *w.next_hops.at(outer_next_hop(w, sa.state->words[0], sa.remote));
+    return hop.mtu == 0 ? sa.path_mtu : std::min<unsigned>(sa.path_mtu, hop.mtu);
+}
+
+/// A packet whose outer packet would be too long. Pushes what is to be encrypted to `ready`.
+void too_long(Worker& w, Place at, const Sa& sa, unsigned limit, Vector& ready) {
+    auto& p = w.frame[at];
+    const auto inner = inner_mtu(sa, p, limit);
+    constexpr std::uint16_t kLeast = 68;  // RFC 791: every module must forward 68 bytes
+    const bool df = dont_fragment(p);
+    const bool before = sa.tunnel_mode && sa.fragment_before && inner >= kLeast;
+    // Before encryption a packet with DF is told its size, unless the operator has DF cleared; after
+    // encryption only the outer header's DF counts.
+    if (before ? df && sa.df != DfPolicy::clear : outer_dont_fragment(sa, p)) {
+        w.drop_and_punt(p, Drop::esp_out_too_big, PuntReason::too_big, inner);
+        return;
+    }
+    if (before) {
+        fragment_into(w, at, inner, ready, Parcel::Resume::esp_out);
+    } else {
+        ready.push(at);
+    }
+}
+
+/// First passes: SAs of all packets; those without one are told of; what is too long is cut.
+void find_sas(Worker& w, Vector& ready, std::array<const Sa*, kPlaces>& sas) {
+    auto& f = w.frame;
+    const auto places = f.esp_out.places();
+    for (const auto at : places) {
+        prefetch(w.sas.slots.address(f[at].slot));
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        sas[places[i]] = w.sas.outbound(f[places[i]].slot);
+        prefetch(sas[places[i]]);
+    }
+    for (const auto at : places) {
+        const auto* sa = sas[at];
+        if (sa != nullptr) {
+            prefetch(&sa->has_limits);
+            prefetch(sa->state);
+            prefetch(sa->key);
+        }
+    }
+    for (const auto at : places) {
+        auto& p = f[at];
+        const auto* sa = sas[at];
+        if (sa == nullptr) [[unlikely]] {
+            w.drop_and_punt(p, Drop::esp_out_no_sa, PuntReason::acquire);
+            continue;
+        }
+        const auto total = lengths_of(*sa, p).total;
+        const auto limit = path_limit(w, *sa);
+        if (total <= limit) [[likely]] {
+            ready.push(at);
+            continue;
+        }
+        const auto from = ready.size();
+        too_long(w, at, *sa, limit, ready);
+        for (auto i = from; i < ready.size(); ++i) {
+            sas[ready[i]] = sa;
+        }
+    }
+    f.esp_out.clear();
+}
+
+/// Sequence numbers for a run of packets of one SA, taken at once.
+class Sequencer {
+public:
+    explicit Sequencer(Worker& w) : w_(w) {}
+
+    /// The next number of `sa`, whose run has `left` packets from here on; 0: exhausted.
+    std::uint64_t next(const Sa& sa, std::size_t left) {
+        if (&sa != sa_ || given_ == taken_) {
+            sa_ = &sa;
+            taken_ = left;
+            given_ = 0;
+            first_ = add_to(sa.state->sequence, taken_, w_.shared);
+            if (first_ < kSequenceSoft && first_ + taken_ >= kSequenceSoft) {
+                w_.event({SaEvent::Kind::soft_limit, sa.index, 0, 0});
+            }
+            if (first_ <= kSequenceEnd && first_ + taken_ > kSequenceEnd) {
+                w_.event({SaEvent::Kind::hard_limit, sa.index, 0, 0});
+            }
+        }
+        const auto number = first_ + ++given_;
+        // RFC 4303, section 3.3.3: "the sender MUST NOT send a packet on an SA if doing so would cause the
+        // sequence number to cycle".
+        return number > kSequenceEnd ? 0 : number;
+    }
+
+private:
+    Worker& w_;
+    const Sa* sa_ = nullptr;
+    std::uint64_t first_ = 0;
+    std::size_t taken_ = 0;
+    std::size_t given_ = 0;
+};
+
+/// RFC 4301, section 5.1.2.1: version 4, ToS copied, length computed, ID of our own, DF by policy.
+void write_outer(
+    Worker& w, const Sa& sa, std::uint8_t* ip, const Lengths& l, std::uint8_t tos, bool df) {
+    // RFC 6864, section 4.1: "The IPv4 ID field of non-atomic datagrams … MUST NOT repeat within MDL".
+    // An atomic one (DF, no fragment) may have any.
+    const std::uint16_t id = df ? std::uint16_t{0} : w.next_ip_id();
+    const std::uint16_t fragment = df ? wire::kIpDontFragment : std::uint16_t{0};
+    wire::Ipv4 h{};
+    h.version_ihl = 0x45;
+    h.tos = tos;
+    h.total_length = l.total;
+    h.id = id;
+    h.fragment = fragment;
+    h.ttl = kOuterTtl;
+    h.protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    h.source = sa.local;
+    h.destination = sa.remote;
+    // The sum of all that never changes was made with the SA; header_sum works in memory order.
+    std::uint32_t sum = sa.outer_sum;
+    sum += big_endian(static_cast<std::uint16_t>(tos));
+    sum += big_endian(l.total);
+    sum += big_endian(id);
+    sum += big_endian(fragment);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    wire::write(ip, h);
+    const auto checksum = static_cast<std::uint16_t>(~sum);
+    std::memcpy(ip + wire::kIpChecksum, &checksum, sizeof(checksum));
+}
+
+/// Transport mode: the packet's own header moves to the front and changes protocol and length.
+void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const Lengths& l) {
+    std::memmove(ip, p.l3, p.header_bytes);
+    wire::write16(ip + wire::kIpTotalLength, l.total);
+    ip[wire::kIpProtocol] = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    wire::store_header_checksum(ip, p.header_bytes / 4U);
+}
+
+/// RFC 4303, section 2.4: "The first padding byte appended to the plaintext is numbered 1, with
+/// subsequent padding bytes making up a monotonically increasing sequence".
+void write_trailer(std::uint8_t* at, std::uint16_t padding, std::uint8_t next_header) {
+    for (std::uint16_t i = 0; i < padding; ++i) {
+        at[i] = static_cast<std::uint8_t>(i + 1);
+    }
+    at[padding] = static_cast<std::uint8_t>(padding);
+    at[padding + 1] = next_header;
+}
+
+void write_udp(const Sa& sa, std::uint8_t* at, std::uint16_t length) {
+    wire::Udp u{};
+    u.source = sa.local_port;
+    u.destination = sa.remote_port;
+    u.length = length;
+    // RFC 3948, section 2.1: "the IPv4 UDP Checksum SHOULD be transmitted as a zero value".
+    wire::write(at, u);
+}
+
+/// Everything around the payload; false: no room in the buffer.
+bool encapsulate(
+    Worker& w, const Sa& sa, PacketMeta& p, std::uint32_t sequence, crypto::EspOp& op) {
+    const auto l = lengths_of(sa, p);
+    const std::size_t behind =
+        l.padding + std::size_t{wire::kEspTrailerBytes} + sa.key->icv_bytes();
+    if (headroom(p) < l.before + wire::kEthernetBytes || tailroom(p) < behind) {
+        return false;
+    }
+    const bool df = outer_dont_fragment(sa, p);
+    const auto tos = p.l3[wire::kIpTos];
+    auto* payload = sa.tunnel_mode ? p.l3 : p.l3 + p.header_bytes;
+    const auto next_header = sa.tunnel_mode ? wire::kNextIpv4 : p.protocol;
+    write_trailer(payload + l.payload, l.padding, next_header);
+    auto* ip = p.l3 - l.before;
+    if (sa.tunnel_mode) {
+        write_outer(w, sa, ip, l, tos, df);
+        p.header_bytes = wire::kIpv4Bytes;
+    } else {
+        move_header(sa, p, ip, l);
+    }
+    auto* esp = ip + p.header_bytes;
+    if (sa.has_udp()) {
+        write_udp(sa, esp, static_cast<std::uint16_t>(l.total - p.header_bytes));
+        esp += wire::kUdpBytes;
+    }
+    wire::Esp h{};
+    h.spi = sa.spi.value();
+    h.sequence = sequence;
+    wire::write(esp, h);
+    op.key = sa.key;
+    op.esp = esp;
+    op.esp_length = static_cast<std::uint32_t>(payload - esp) + l.payload + l.padding +
+                    static_cast<std::uint32_t>(wire::kEspTrailerBytes);
+    op.iv = sequence;
+    p.l3 = ip;
+    p.length = l.total;
+    p.protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    if (sa.tunnel_mode) {
+        p.source = sa.local;
+        p.destination = sa.remote;
+        p.clear(kFragment | kLaterFragment);
+    }
+    p.set(kOurs | kEncrypted);
+    p.clear(kRawGre | kForcedOut);
+    return true;
+}
+
+/// An encrypted packet's way: over Ethernet at once, else by the stages.
+void send_away(Worker& w, Place at, const Sa& sa) {
+    auto& p = w.frame[at];
+    p.next_hop = outer_next_hop(w, sa.state->words[0], sa.remote);
+    const auto& hop = *w.next_hops.at(p.next_hop);
+    if (sa.protects_tunnel && hop.out == sa.interface && hop.kind == NextHop::Kind::tunnel) {
+        w.drop(p, Drop::gre_out_recursive_route);
+        return;
+    }
+    if (hop.kind == NextHop::Kind::ethernet && (hop.features & kOutDown) == 0) [[likely]] {
+        p.out = hop.out;
+        w.frame.adjacency.push(at);
+        return;
+    }
+    if (++p.passes > kMaxPasses) {
+        w.drop(p, Drop::ip4_input_passes_exceeded);
+        return;
+    }
+    w.frame.routed.push(at);
+}
+
+/// Packets of the run of one SA that begins at `from`.
+std::size_t run_length(const Vector& ready,
+                       const std::array<const Sa*, kPlaces>& sas,
+                       std::size_t from) {
+    std::size_t n = 1;
+    while (from + n < ready.size() && sas[ready[from + n]] == sas[ready[from]]) {
+        ++n;
+    }
+    return n;
+}
+
+}  // namespace
+
+void esp_out(Worker& w) {
+    auto& f = w.frame;
+    auto& sas = w.scratch.sas;
+    auto& ops = w.scratch.ops;
+    auto& op_places = w.scratch.places;
+    auto& ready = w.scratch.ready;
+    ready.clear();
+    find_sas(w, ready, sas);
+    Sequencer sequencer(w);
+    std::size_t count = 0;
+    std::size_t run_end = 0;
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+        const auto at = ready[i];
+        auto& p = f[at];
+        const auto& sa = *sas[at];
+        if (i == run_end) {
+            run_end = i + run_length(ready, sas, i);
+        }
+        const auto sequence = sequencer.next(sa, run_end - i);
+        if (sequence == 0) {
+            w.drop(p, Drop::esp_out_sequence_exhausted);
+            continue;
+        }
+        const auto bytes = lengths_of(sa, p).payload;
+        if (!encapsulate(w, sa, p, static_cast<std::uint32_t>(sequence), ops[count])) {
+            w.drop(p, Drop::esp_out_no_room);
+            continue;
+        }
+        if (!account(w, sa, bytes)) {
+            w.drop(p, Drop::esp_out_hard_limit);
+            continue;
+        }
+        op_places[count++] = at;
+    }
+    if (count == 0) {
+        return;
+    }
+    w.part_done(Stage::esp_out);
+    w.engine()->encrypt(std::span(ops).first(count));
+    w.stage_done(Stage::cipher, count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto at = op_places[i];
+        if (!ops[i].ok) {
+            w.drop(f[at], Drop::esp_out_cipher_failed);
+            continue;
+        }
+        send_away(w, at, *sas[at]);
+    }
+}
+
+}  // namespace viaduct::dataplane
