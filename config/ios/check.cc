@@ -25,6 +25,10 @@ std::string words_of(std::string_view line) {
     return out;
 }
 
+constexpr std::size_t kMostWarnings = 200;
+/// Of longer tables, which are generated ones, only the first routes are looked at.
+constexpr std::size_t kMostRoutes = 2000;
+
 /// Collects warnings, each at the line that it is about.
 class Inspector {
 public:
@@ -88,6 +92,9 @@ private:
     }
 
     void warn(const std::string& header, const std::string& line, std::string message) {
+        if (problems_.size() >= kMostWarnings) {
+            return;
+        }
         const auto number = find(header, line);
         problems_.push_back({.kind = LineProblem::Kind::warning,
                              .file = file_,
@@ -385,19 +392,17 @@ private:
                 }
             }
         }
-        return std::any_of(config_.static_routes.begin(),
-                           config_.static_routes.end(),
-                           [&](const config::StaticRoute& route) {
-                               return route.prefix != by.prefix && route.prefix.contains(hop) &&
-                                      route.prefix.length() > 0;
-                           });
+        const auto& routes = config_.static_routes;
+        return routes.size() > kMostRoutes ||
+               std::any_of(routes.begin(), routes.end(), [&](const config::StaticRoute& route) {
+                   return route.prefix != by.prefix && route.prefix.contains(hop) &&
+                          route.prefix.length() > 0;
+               });
     }
 
     void inspect_routes() {
-        constexpr std::size_t kMost =
-            2000;  // long tables are generated ones: not each is looked at
         const bool dynamic = !config_.eigrp.empty();
-        for (std::size_t i = 0; i < std::min(config_.static_routes.size(), kMost); ++i) {
+        for (std::size_t i = 0; i < std::min(config_.static_routes.size(), kMostRoutes); ++i) {
             const auto& route = config_.static_routes[i];
             const auto line = fmt::format("ip route {} {}",
                                           route.prefix.network().to_string(),

@@ -38,6 +38,7 @@ public:
             return;
         }
         refused_section_ = 0;
+        leave_section(line, indented);
         const auto done = session_.execute(line);
         if (done) {
             if (session_.last_effect() == Effect::kept) {
@@ -67,6 +68,18 @@ public:
     }
 
 private:
+    /// Behind lines that are indented, one that is not is global, also where the section has a line that
+    /// begins alike. A file without indentation is read as an operator would type it.
+    void leave_section(std::string_view line, bool indented) {
+        if (session_.wants_text() || line.empty()) {
+            return;
+        }
+        if (!indented && section_indented_) {
+            session_.to_global();
+        }
+        section_indented_ = indented;
+    }
+
     void add(Kind kind, std::string_view line, std::string message) {
         result_.problems.push_back({.kind = kind,
                                     .file = file_,
@@ -80,6 +93,7 @@ private:
     ConfigSession session_;
     unsigned number_ = 0;
     unsigned refused_section_ = 0;
+    bool section_indented_ = false;
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ std::string short_name(const std::string& name) {
 
 std::string_view type_word(const CacheEntry& entry) {
     switch (entry.type) {
-    case EntryType::static_:
+    case EntryType::configured:
     case EntryType::local:
         return "static";
     case EntryType::dynamic:
@@ -73,8 +73,8 @@ bool selected(const CacheEntry& entry, CacheFilter filter, std::optional<Ipv4Add
         return entry.type != EntryType::local || address.has_value();
     case CacheFilter::dynamic:
         return entry.type == EntryType::dynamic;
-    case CacheFilter::static_:
-        return entry.type == EntryType::static_;
+    case CacheFilter::configured:
+        return entry.type == EntryType::configured;
     case CacheFilter::incomplete:
         return entry.type == EntryType::incomplete || entry.waiting_for_sa;
     case CacheFilter::local:
@@ -289,7 +289,7 @@ std::string show_summary(const Engine& engine) {
     std::size_t dynamics = 0;
     std::size_t incompletes = 0;
     for (const auto& entry : std::views::values(engine.cache().entries())) {
-        statics += entry.type == EntryType::static_ || entry.type == EntryType::local ? 1 : 0;
+        statics += entry.type == EntryType::configured || entry.type == EntryType::local ? 1 : 0;
         dynamics += entry.type == EntryType::dynamic ? 1 : 0;
         incompletes += entry.type == EntryType::incomplete ? 1 : 0;
     }
@@ -325,7 +325,7 @@ Detail detail_of(const ios::Args& args) {
 
 CacheFilter filter_of(const ios::Args& args) {
     return args.has("dynamic")      ? CacheFilter::dynamic
-           : args.has("static")     ? CacheFilter::static_
+           : args.has("static")     ? CacheFilter::configured
            : args.has("incomplete") ? CacheFilter::incomplete
            : args.has("local")      ? CacheFilter::local
            : args.has("shortcut")   ? CacheFilter::shortcut

@@ -319,7 +319,7 @@ CieCode Engine::register_station(Received& r, const Cie& cie, const Nbma& nbma) 
                                   protocol == subnet.network());
     if (!host || outside || protocol == interface.address || protocol.is_unspecified() ||
         protocol != r.packet.source_protocol || protocol.is_multicast() ||
-        (entry != nullptr && entry->type == EntryType::static_)) {
+        (entry != nullptr && entry->type == EntryType::configured)) {
         drop(tunnel, Drop::registration_prohibited);
         return CieCode::administratively_prohibited;
     }

@@ -34,6 +34,9 @@ void RouterCore::run_timers() {
     if (ike.next_deadline() <= now) {
         ike.on_time(now);
     }
+    if (aaa.next_deadline() <= now) {
+        aaa.on_time(now);
+    }
     if (now >= next_usage_report) {
         report_used_adjacencies();
     }
@@ -58,6 +61,7 @@ void RouterCore::carry() {
     for (int pass = 0; pass < kPasses; ++pass) {
         carry_arp();
         carry_ike();
+        carry_aaa();
         carry_nhrp();
         carry_eigrp();
         carry_icmp();
@@ -124,9 +128,7 @@ void RouterCore::carry_ike() {
                                              a.remote_original);
                     }
                 },
-                [this](const ike::AuthenticateUser& a) {
-                    ike.on_authentication(now, a.request, {});
-                },
+                [this](const ike::AuthenticateUser& a) { authenticate(a); },
                 [](const ike::ClientConfigured& /*a*/) {}},
             action);
     }
@@ -136,6 +138,48 @@ void RouterCore::carry_ike() {
             routes.push_back({prefix, rib::Source::reverse, 1, 0, {{std::nullopt, peer, false}}, 0, now});
         }
         rib.replace_all(rib::Source::reverse, std::move(routes));
+    }
+}
+
+void RouterCore::authenticate(const ike::AuthenticateUser& login) {
+    // RADIUS sees the address that its answer comes to.
+    if (!model.aaa.radius_servers.empty()) {
+        aaa.set_nas_address(source_for(model.aaa.radius_servers.front().address).value_or(Ipv4Address{}));
+    }
+    aaa::Request request;
+    request.id = login.request;
+    request.list = login.list;
+    request.user = login.user;
+    request.password = login.password;
+    request.calling_station = login.remote.address.to_string();
+    aaa.authenticate(now, std::move(request));
+}
+
+void RouterCore::carry_aaa() {
+    const auto actions = aaa.take_actions();
+    for (const auto& action : actions) {
+        std::visit(Overloaded{[this](const aaa::SendPacket& a) {
+                                  const auto source = source_for(a.server);
+                                  if (!source) {
+                                      return;  // no route: the request times out
+                                  }
+                                  const auto udp = ip::write_udp(*source, a.server, {a.local_port, a.server_port, a.payload});
+                                  ip::Packet packet;
+                                  packet.id = static_cast<std::uint16_t>(random.u32());
+                                  packet.protocol = kProtoUdp;
+                                  packet.source = *source;
+                                  packet.destination = a.server;
+                                  packet.payload = udp;
+                                  plane.inject(ip::write(packet), {});
+                              },
+                              [this](const aaa::Decision& a) {
+                                  ike.on_authentication(now, a.request,
+                                                        {a.accepted, a.framed_address, a.group, a.message});
+                              }},
+                   action);
+    }
+    if (!actions.empty()) {
+        carry_ike();  // the verdict goes on its way in the same turn
     }
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/aaa/engine.h"
 #include "controlplane/arp/engine.h"
 #include "controlplane/dhcp/client.h"
 #include "controlplane/dhcp/server.h"
@@ -63,6 +64,7 @@ struct RouterCore {
     Forwarding forwarding;
     Protection protection;
     ike::Engine ike;
+    aaa::Engine aaa;
     NhrpRouteLookup nhrp_routes;
     nhrp::Engine nhrp;
     eigrp::Engine eigrp;
@@ -123,6 +125,8 @@ struct RouterCore {
     void carry_icmp();
     void carry_ike();
     void carry_sa_events();
+    void carry_aaa();
+    void authenticate(const ike::AuthenticateUser& login);
     void run_timers();
     [[nodiscard]] std::optional<Ipv4Address> source_for(Ipv4Address destination) const;
     [[nodiscard]] Ipv4Address answer_from(IfIndex in) const;

@@ -129,6 +129,10 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
             on_dhcp(punt, *packet, *udp);
             return;
         }
+        if (udp && unicast && aaa.is_radius_port(udp->destination)) {
+            aaa.on_packet(now, packet->source, udp->source, udp->destination, udp->payload);
+            return;
+        }
         if (unicast) {
             icmp.send_unreachable(now, punt.packet, packet->destination, kCodePortUnreachable);
         }

@@ -461,6 +461,7 @@ void RouterCore::configure_engines() {
     for (const auto& problem : protection.problems()) {
         log.message("CRYPTO", Severity::warnings, "POLICY", "{}", problem);
     }
+    aaa.configure(model);
     ike.configure(now, model, std::move(ike_interfaces));
     configure_nhrp();
     configure_eigrp();

@@ -467,6 +467,12 @@ TEST_CASE("A reload of the configuration that changes nothing restarts nothing")
     p.hub().interface().nhrp.holdtime_s = 1000;
     p.hub().configure();
     CHECK(p.hub().entry("192.168.1.2/32")->registered);
+    // On the client the hub is told at once.
+    p.spoke().interface().nhrp.holdtime_s = 900;
+    p.spoke().configure();
+    p.network.run_for(1s);
+    CHECK(p.hub().entry("192.168.1.2/32")->holding_time_s == 900);
+    CHECK(p.spoke().server().requests_sent == sent + 1);
     auto& late = p.network.add("late", "192.168.1.20", "209.168.202.20", "");
     late.interface().nhrp = p.spoke().interface().nhrp;
     late.configure();
