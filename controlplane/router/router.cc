@@ -160,7 +160,7 @@ void RouterCore::gather_rows() {
     add(interface_rows(*this));
     add(routing_rows(*this));
     add(reachability_rows(*this));
-    add(ike::exec_rows(ike));
+    //LOCAL add(ike::exec_rows(ike));
     add(nhrp::exec_rows(nhrp, nullptr));
     add(eigrp::exec_rows(eigrp));
     add(dhcp::exec_rows(dhcp_client, dhcp_server));
