@@ -71,6 +71,14 @@ struct EventRecord {
     std::uint16_t remote_port = 0;
 };
 
+/// What ESP puts before and behind the payload of one packet.
+struct EspLengths {
+    std::uint16_t before;   // outer header (tunnel mode), UDP, ESP, IV
+    std::uint16_t payload;  // what is encrypted, without padding
+    std::uint16_t padding;
+    std::uint16_t total;    // of the outer packet
+};
+
 /// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the
 /// stack each time. No stage leaves anything in it for another.
 struct Scratch {
@@ -79,6 +87,9 @@ struct Scratch {
     std::array<std::uint32_t, kPlaces> numbers;
     std::array<Place, kPlaces> places;
     std::array<FlowKey, kPlaces> keys;
+    std::array<const PolicyNode*, kPlaces> nodes;
+    std::array<const NextHopRecord*, kPlaces> hops;
+    std::array<EspLengths, kPlaces> lengths;
     Vector ready;
 };
 
@@ -131,7 +142,11 @@ public:
 
     /// A sealed frame to a port.
     void send(std::uint16_t port, rte_mbuf* buffer, std::uint32_t bytes) {
-        auto& batch = view_ports[port].state->batch[index];
+        if (port != batch_port_) {
+            batch_port_ = port;
+            batch_ = &view_ports[port].state->batch[index];
+        }
+        auto& batch = *batch_;
         if (batch.count == batch.frames.size()) {
             flush(port);
         }
@@ -210,6 +225,9 @@ private:
     Ring<rte_mbuf*> deferred_;  // the worker itself on both sides
     std::array<rte_mbuf*, kPlaces> dropped_{};
     std::size_t dropped_count_ = 0;
+    // The batch that was added to last; asked for anew each turn.
+    std::uint16_t batch_port_ = kNoPort;
+    TxBatch* batch_ = nullptr;
     std::array<std::uint16_t, kMaxPorts> waiting_ports_{};
     std::size_t waiting_count_ = 0;
 };
