@@ -1,5 +1,6 @@
 #include "dataplane/worker_thread.h"
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 
@@ -15,7 +16,9 @@ namespace {
 
 /// Turns without work before an adaptive worker sleeps: some ten microseconds.
 constexpr unsigned kPatience = 64;
-constexpr long kNapNanoseconds = 50'000;
+/// The first sleep; each further one without work is twice as long.
+constexpr long kShortestNap = 50'000;  // ns
+constexpr long kLongestNap = 500'000;  // ns
 
 TimePoint monotonic_now() {
     timespec t{};
@@ -53,18 +56,24 @@ WorkerThread::~WorkerThread() {
 void WorkerThread::loop(unsigned worker, const WorkerThreadOptions& options) {
     prepare_thread(worker, options);
     unsigned idle_turns = 0;
+    long nap_ns = kShortestNap;
     while (!stop_.load(std::memory_order_relaxed)) {
         const auto handled = plane_.run_once(worker, monotonic_now());
         turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         if (handled != 0) {
             idle_turns = 0;
+            nap_ns = kShortestNap;
+            if (options.after_work) {
+                options.after_work();
+            }
             continue;
         }
         if (options.idle == Idle::poll || ++idle_turns < kPatience) {
             continue;
         }
-        const timespec nap{0, kNapNanoseconds};
+        const timespec nap{0, nap_ns};
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, nullptr);
+        nap_ns = std::min(nap_ns * 2, kLongestNap);
         sleeps_.store(sleeps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     unregister_worker_thread();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -11,13 +12,15 @@
 namespace viaduct::dataplane {
 
 enum class Idle : std::uint8_t {
-    adaptive,  // without work it sleeps, 50 µs at a time: virtual ports, many routers on few processors
+    adaptive,  // without work it sleeps, from 50 µs to 500 µs: virtual ports, many routers on few processors
     poll,      // never sleeps: NICs
 };
 
 struct WorkerThreadOptions {
     std::optional<unsigned> core;  // tied to this processor
     Idle idle = Idle::adaptive;
+    /// Called on the thread after each turn that had work: wakes control. Must not block.
+    std::function<void()> after_work = {};
 };
 
 class WorkerThread {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controlplane/console/build_info.h"
+#include "controlplane/console/check.h"
 #include "controlplane/console/client.h"
 #include "controlplane/console/subcommands.h"
 
@@ -59,7 +60,12 @@ int parse_and_run(int argc, char** argv) {
         return viaduct::console::run_client(client);
     }
     if (check->parsed()) {
-        return viaduct::check_main(files);
+        std::string out;
+        std::string errors;
+        const int status = viaduct::console::check_files(files, out, errors);
+        std::cout << out;
+        std::cerr << errors;
+        return status;
     }
 #ifdef VIADUCT_WITH_ROUTER
     if (reference->parsed()) {

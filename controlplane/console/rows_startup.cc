@@ -43,7 +43,8 @@ bool is_yes(std::string_view answer) {
 void show_running(const Console& console, std::string& out) {
     const std::string text = ios::write_config(console.host().running());
     out += "Building configuration...\n\n";
-    out += fmt::format("Current configuration : {} bytes\n!\n", text.size());
+    out += fmt::format("Current configuration : {} bytes\n", text.size());
+    out += text.starts_with('!') ? "" : "!\n";
     out += text;
 }
 
@@ -53,7 +54,7 @@ void show_startup(const Console& console, std::string& out) {
         out += "startup-config is not present\n";
         return;
     }
-    out += fmt::format("Using {} bytes\n!\n", text.size());
+    out += fmt::format("Using {} bytes\n", text.size());
     out += text;
     if (!text.ends_with('\n')) {
         out += '\n';

@@ -1,6 +1,7 @@
 // `viaduct run`: one router on the ports of the machine. Everything that can be wrong is looked at before
 // anything is started.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -39,6 +40,29 @@ constexpr unsigned kOffloadThreads = 2;
 int refuse(const std::string& sentence) {
     fmt::print(stderr, "viaduct run: {}\n", sentence);
     return kBadInput;
+}
+
+/// Packet buffers take about a quarter of the memory; the rest is for tables and rings.
+unsigned buffers_in(unsigned memory_mb) {
+    constexpr unsigned kPerMegabyte = 128;
+    return std::clamp(memory_mb * kPerMegabyte, 4096U, 131072U);
+}
+
+/// DPDK looks at those PCI devices alone that the platform names; everything else stays the system's. What is
+/// wrong we say ourselves, in one sentence.
+std::vector<std::string> device_arguments(const Platform& platform) {
+    std::vector<std::string> devices;
+    for (const PlatformPort& port : platform.interfaces) {
+        const std::string device = port.port.substr(0, port.port.find(','));
+        if (device.find(':') != std::string::npos && device.find('.') != std::string::npos) {
+            devices.insert(devices.end(), {"-a", port.port});
+        }
+    }
+    if (devices.empty()) {
+        devices.emplace_back("--no-pci");
+    }
+    devices.emplace_back("--log-level=critical");
+    return devices;
 }
 
 /// The cores that the platform names are there and ours.
@@ -150,8 +174,11 @@ Result<void> Run::start(const std::string& text) {
         }
         server_ = std::move(*server);
     }
-    const auto eal = dataplane::start_eal(
-        {.hugepages = platform_.hugepages, .memory_mb = platform_.memory_mb, .load_drivers = true});
+    const auto eal = dataplane::start_eal({.hugepages = platform_.hugepages,
+                                           .memory_mb = platform_.memory_mb,
+                                           .buffers = buffers_in(platform_.memory_mb),
+                                           .load_drivers = true,
+                                           .extra = device_arguments(platform_)});
     if (!eal) {
         return failure(fmt::format("{}: {}", platform_.file, eal.error().message));
     }
@@ -178,10 +205,8 @@ Result<void> Run::start(const std::string& text) {
 }
 
 Result<void> Run::open_ports() {
-    const unsigned workers = router_->plane().workers();
     for (const PlatformPort& wanted : platform_.interfaces) {
-        auto port = dataplane::open_dpdk_port(
-            {.device = wanted.port, .queues = std::max(wanted.queues, 1U), .workers = workers});
+        auto port = dataplane::open_dpdk_port({.device = wanted.port, .queues = wanted.queues});
         if (!port) {
             return failure(
                 fmt::format("{}:{}: {}", platform_.file, wanted.line, port.error().message));

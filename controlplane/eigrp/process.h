@@ -140,6 +140,8 @@ private:
     [[nodiscard]] std::uint16_t stub_flags() const;
     [[nodiscard]] SoftwareVersion own_version() const;
     static bool recently_started(TimePoint now, const Neighbor& n);
+    static bool just_started(TimePoint now, const Neighbor& n);
+    Neighbor& renew_neighbor(TimePoint now, Neighbor& n);
 
     // receive.cc
     void drop(TimePoint now, Counter c, const Interface* i, Ipv4Address source);
@@ -189,6 +191,7 @@ private:
     enum class Telling : std::uint8_t { table, update, query, reply };
     void touch(TimePoint now, Route& r);
     [[nodiscard]] std::optional<RouteTlv> told(const Interface& i, Ipv4Prefix p, Telling t) const;
+    [[nodiscard]] std::optional<RouteTlv> told(const Interface& i, const Route& r, Telling t) const;
     /// never: by configuration, so nobody was ever told. not_now: withdraw it.
     enum class Visibility : std::uint8_t { yes, not_now, never };
     [[nodiscard]] Visibility visibility(const Interface& i, const Route& r) const;
