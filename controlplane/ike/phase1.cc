@@ -415,6 +415,10 @@ void Phase1::on_timer_setup(ConnectionId id) {
 
 void Phase1::on_timer_retransmit(ConnectionId id) {
     auto* sa = core_.ike(id);
+    if (sa != nullptr && sa->state == Phase1State::r_am2) {
+        core_.aggressive.on_timer_silent(*sa);
+        return;
+    }
     if (sa == nullptr || sa->complete() || sa->last_sent.empty()) {
         return;
     }

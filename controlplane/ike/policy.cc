@@ -231,6 +231,12 @@ std::optional<PolicyRef> Policies::select(const IkeSa& sa, const ProxyPair& prox
             continue;
         }
         if (auto ref = select_map(interface, sa, proxies)) {
+            // A template takes what the peer proposes, but nobody gets an address that another one leases.
+            const auto& remote = proxies.remote;
+            if (!ref->dynamic_map.empty() && core_.transactions.pools.leased_to_others(
+                                                 remote.address, remote.mask, sa.id)) {
+                return std::nullopt;
+            }
             return ref;
         }
     }

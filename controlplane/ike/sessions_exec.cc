@@ -271,6 +271,7 @@ ios::ExecRows session_rows(Engine& engine) {
     };
     ios::ExecRows rows;
     rows.push_back(std::move(show));
+    add_ezvpn_rows(rows, engine);
     return rows;
 }
 
