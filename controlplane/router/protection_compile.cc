@@ -210,7 +210,7 @@ void Protection::configure(const config::RunningConfig& config,
         auto& policy = policies_[index];
         const auto old = before.find(index);
         policy.id = old != before.end() ? old->second.id : dataplane::PolicyId{next_policy_++};
-        policy.crypto_map = map_name;
+        policy.crypto_map = map != config.crypto.maps.end() ? map_name : "";
         policy.local = *status.primary();
         if (map != config.crypto.maps.end() && map->second.local_address) {
             for (const auto& [other, candidate] : interfaces) {
