@@ -1,4 +1,5 @@
 // libFuzzer: any bytes as an ISAKMP datagram; what the strict parsers accept is written back unchanged.
+#include <algorithm>
 #include <cstdlib>
 
 #include "controlplane/ike/wire.h"
