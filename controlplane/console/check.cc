@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/ios/parser.h"
+#include "config/pix/pix.h"
 #include "controlplane/console/text_file.h"
 
 namespace viaduct::console {
@@ -54,7 +55,7 @@ int check_files(std::span<const std::string> files, std::string& out, std::strin
             status = 2;
             continue;
         }
-        const ios::LoadResult loaded = ios::load(*text, file);
+        const ios::LoadResult loaded = pix::load_any(*text, file);
         const unsigned refused = show(loaded.problems, Kind::error, out);
         const unsigned warnings = show(loaded.problems, Kind::warning, out);
         const unsigned without_effect = show_without_effect(loaded.problems, file, out);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/ios/parser.h"
+#include "config/pix/pix.h"
 #include "config/platform/platform.h"
 #include "controlplane/console/console.h"
 #include "controlplane/console/control_loop.h"
@@ -85,7 +86,7 @@ Result<void> check_cores(const Platform& platform) {
 
 /// A file of which not one line is understood is no configuration; a few bad lines are passed over and told.
 Result<void> check_configuration(const std::string& text, const std::string& file) {
-    const ios::LoadResult loaded = ios::load(text, file);
+    const ios::LoadResult loaded = pix::load_any(text, file);
     std::size_t refused = 0;
     for (const ios::LineProblem& problem : loaded.problems) {
         refused += problem.kind == ios::LineProblem::Kind::error ? 1 : 0;

@@ -426,41 +426,47 @@ void Process::record(const Neighbor& n, Route& r, const RouteTlv& t, const Metri
     }
 }
 
+void Process::on_interface_timer(TimePoint now, Timer timer, IfIndex index) {
+    const auto i = interfaces_.find(index);
+    if (i == interfaces_.end()) {
+        return;
+    }
+    if (timer == Timer::hello) {
+        send_hello(now, i->second);
+        schedule_hello(now, i->second);
+    } else {
+        want_flush(i->second);
+    }
+}
+
+void Process::on_neighbor_timer(TimePoint now, Timer timer, NeighborId id) {
+    Neighbor* n = find(id);
+    if (n == nullptr) {
+        return;
+    }
+    if (timer == Timer::hold) {
+        on_hold_timer(now, *n);
+    } else if (timer == Timer::retransmit) {
+        on_retransmit(now, *n);
+    } else {
+        start_neighbor(now, *n);
+    }
+}
+
 void Process::on_time(TimePoint now) {
     while (const auto due = timers_.pop(now)) {
         const auto id = *due & 0x00FFFFFFFFFFFFFFU;
         const auto timer = static_cast<Timer>(*due >> 56U);
         switch (timer) {
         case Timer::hello:
-        case Timer::flush: {
-            const auto i = interfaces_.find(IfIndex{static_cast<std::uint16_t>(id)});
-            if (i == interfaces_.end()) {
-                break;
-            }
-            if (timer == Timer::hello) {
-                send_hello(now, i->second);
-                schedule_hello(now, i->second);
-            } else {
-                want_flush(i->second);
-            }
+        case Timer::flush:
+            on_interface_timer(now, timer, IfIndex{static_cast<std::uint16_t>(id)});
             break;
-        }
         case Timer::hold:
         case Timer::retransmit:
-        case Timer::start: {
-            Neighbor* n = find(static_cast<NeighborId>(id));
-            if (n == nullptr) {
-                break;
-            }
-            if (timer == Timer::hold) {
-                on_hold_timer(now, *n);
-            } else if (timer == Timer::retransmit) {
-                on_retransmit(now, *n);
-            } else {
-                start_neighbor(now, *n);
-            }
+        case Timer::start:
+            on_neighbor_timer(now, timer, static_cast<NeighborId>(id));
             break;
-        }
         case Timer::active:
             on_active_timer(now,
                             Ipv4Prefix{Ipv4Address{static_cast<std::uint32_t>(id >> 8U)},

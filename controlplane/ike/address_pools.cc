@@ -99,6 +99,19 @@ void AddressPools::hand_over(Ipv4Address address, ConnectionId to) {
     }
 }
 
+bool AddressPools::leased_to_others(Ipv4Address network, Ipv4Address mask, ConnectionId own) const {
+    auto it = owners_.lower_bound(Ipv4Address{network.value() & mask.value()});
+    // Of an SA's own leases there is one, so this looks at two at most.
+    for (; it != owners_.end() &&
+           (it->first.value() & mask.value()) == (network.value() & mask.value());
+         ++it) {
+        if (it->second != own) {
+            return true;
+        }
+    }
+    return false;
+}
+
 std::optional<ConnectionId> AddressPools::owner_of(Ipv4Address address) const {
     const auto it = owners_.find(address);
     return it == owners_.end() ? std::nullopt : std::optional(it->second);

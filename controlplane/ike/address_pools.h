@@ -34,6 +34,10 @@ public:
 
     [[nodiscard]] std::size_t in_use() const { return owners_.size(); }
 
+    /// An address among these is leased by another SA.
+    [[nodiscard]] bool leased_to_others(Ipv4Address network,
+                                        Ipv4Address mask,
+                                        ConnectionId own) const;
     [[nodiscard]] std::optional<ConnectionId> owner_of(Ipv4Address address) const;
 
 private:

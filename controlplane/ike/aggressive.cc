@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kNonceBytes = 20;
 constexpr std::size_t kRandomKeyBytes = 16;
+constexpr Duration kSilence = 5s;
+constexpr unsigned kLinesPerSecond = 10;
 
 Header aggressive_header(const IkeSa& sa, PayloadType first) {
     Header h;
@@ -335,6 +337,7 @@ void AggressiveMode::send_second(IkeSa& sa) {
     }
     core_.phase1.send(sa, write_message(aggressive_header(sa, chain.first()), chain.view()));
     core_.phase1.transition(sa, Input::internal, "PRESHARED_KEY_REPLY", Phase1State::r_am2);
+    core_.timers.set({TimerKind::phase1_retransmit, sa.id.value()}, core_.now + kSilence);
 }
 
 // ── everything after message 1 ──────────────────────────────────────────────────────────────────
@@ -353,21 +356,34 @@ void AggressiveMode::on_message(IkeSa& sa, const PacketIn& packet, const Header&
     }
 }
 
-void AggressiveMode::say_why(IkeSa& sa) {
+void AggressiveMode::on_timer_silent(IkeSa& sa) {
+    say_why(sa, true);
+}
+
+void AggressiveMode::say_why(IkeSa& sa, bool silent) {
     core_.counters.count(Counter::authentication_failed);
     if (sa.complained) {
         return;
     }
     sa.complained = true;
+    // A flood of first messages is no flood of log lines.
+    if (core_.now - said_since_ >= 1s) {
+        said_since_ = core_.now;
+        said_ = 0;
+    }
+    if (++said_ > kLinesPerSecond) {
+        return;
+    }
     const auto& client = *sa.client;
     const auto who = sa.peer_id.type == IdType::key_id ? "group " + client.group
                                                        : "identity " + sa.peer_id.text();
     core_.log.message("CRYPTO",
                       Severity::informational,
                       "IKMP_AUTH_FAIL",
-                      "Authentication method {} failed with host {}: {}",
+                      "Authentication method {} failed with host {}: {}{}",
                       sa.suite.authentication,
                       sa.remote.address.to_string(),
+                      silent ? "no third message came; " : "",
                       client.group_known
                           ? "wrong pre-shared key for " + who
                           : who + (sa.peer_id.type == IdType::key_id
@@ -382,7 +398,7 @@ void AggressiveMode::on_unprotected_notify(const IkeSa& sa, NotifyType type) {
         (type == NotifyType::authentication_failed ||
          type == NotifyType::invalid_hash_information ||
          type == NotifyType::invalid_key_information)) {
-        say_why(*own);
+        say_why(*own, false);
     }
 }
 
@@ -409,7 +425,7 @@ void AggressiveMode::on_third(IkeSa& sa, const PacketIn& packet, const Header& h
         authentication_hash(sa.material(), sa.keys, true, sa.sa_body, sa.peer_id_body);
     // Under a wrong key nothing can be read: that looks like a message that makes no sense.
     if (hash == nullptr || !crypto::equal_constant_time(expected, hash->body)) {
-        say_why(sa);
+        say_why(sa, false);
         return;
     }
     debug_received(core_.log, sa, packet);

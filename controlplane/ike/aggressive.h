@@ -59,6 +59,8 @@ public:
     void on_first(const PacketIn& packet, const Header& header);
     void on_message(IkeSa& sa, const PacketIn& packet, const Header& header);
     void resume(IkeSa& sa, crypto::DhResult result);
+    /// Message 3 has not come for a while: said once, with what is most likely the reason.
+    void on_timer_silent(IkeSa& sa);
     /// What is not protected, from whom we wait for message 3: why it does not come.
     void on_unprotected_notify(const IkeSa& sa, NotifyType type);
 
@@ -73,11 +75,13 @@ private:
     void send_third(IkeSa& sa);
     void on_second(IkeSa& sa, const PacketIn& packet, const Header& header);
     void on_third(IkeSa& sa, const PacketIn& packet, const Header& header);
-    void say_why(IkeSa& sa);
+    void say_why(IkeSa& sa, bool silent);
     void established(IkeSa& sa);
 
     Engine::State& core_;
     FirstMessageLimit limit_;
+    TimePoint said_since_{};  // log lines of this second
+    unsigned said_ = 0;
 };
 
 }  // namespace viaduct::ike

@@ -23,6 +23,7 @@
 #include "controlplane/ike/quick_mode.h"
 #include "controlplane/ike/requests.h"
 #include "controlplane/ike/sessions.h"
+#include "controlplane/ike/ted.h"
 #include "controlplane/ike/timers.h"
 #include "controlplane/ike/transaction.h"
 
@@ -35,6 +36,8 @@ inline constexpr std::size_t kMaxHalfOpenPerSource = 64;
 inline constexpr std::size_t kMaxExchanges = 256;  // quick modes of one ISAKMP SA
 inline constexpr std::size_t kMaxRequests = 16384;
 inline constexpr std::size_t kMaxAnswersRepeated = 10;
+
+inline constexpr std::size_t kSeenIds = 128;
 
 inline constexpr Duration kRetransmitInterval = 10s;
 inline constexpr unsigned kMaxRetransmits = 5;
@@ -102,6 +105,7 @@ struct Engine::State {
     Transactions transactions;
     Sessions sessions;
     Ezvpn ezvpn;
+    Ted ted;
 
     [[nodiscard]] IkeSa* ike(ConnectionId id) const {
         const auto it = ikes.find(id);
@@ -147,6 +151,8 @@ ChainWriter with_phase2_hash(const IkeSa& sa,
                              MessageId id,
                              BytesView before,
                              const std::vector<std::pair<PayloadType, Bytes>>& rest);
+/// An authenticated message that begins an exchange: false if its ID was there before (a replay).
+bool note_message_id(IkeSa& sa, MessageId id);
 /// A message ID that is not 0 and not in use.
 MessageId fresh_message_id(Engine::State& core, const IkeSa& sa);
 

@@ -46,7 +46,6 @@ public:
     /// The group's key as it is configured now; empty if the client is gone.
     [[nodiscard]] Secret key_of(const std::string& name) const;
 
-private:
     struct Client {
         std::uint64_t number = 0;  // owner of its timer
         std::size_t next_peer = 0;
@@ -55,8 +54,12 @@ private:
         std::optional<ClientConfigured> given;
     };
 
-    [[nodiscard]] const config::EzvpnClient* settings(const std::string& name) const;
+    [[nodiscard]] const std::map<std::string, Client>& clients() const { return clients_; }
+
     [[nodiscard]] const LocalInterface* outside_of(const std::string& name) const;
+
+private:
+    [[nodiscard]] const config::EzvpnClient* settings(const std::string& name) const;
     void try_peer(const std::string& name);
     void again_later(const std::string& name);
     void reply_login(IkeSa& sa, MessageId id, const ConfigBody& body);

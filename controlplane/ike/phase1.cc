@@ -377,7 +377,9 @@ bool Phase1::is_newest(const IkeSa& sa) const {
 }
 
 void Phase1::follow(IkeSa& sa, const Endpoint& local, const Endpoint& remote) {
-    if (sa.local == local && sa.remote == remote) {
+    // Only what a NAT does is followed: the float to port 4500, and mappings that change.
+    const bool allowed = sa.complete() ? sa.nat.remote_behind : sa.nat.detected();
+    if ((sa.local == local && sa.remote == remote) || !allowed) {
         return;
     }
     const auto before = sa.remote;
@@ -413,6 +415,10 @@ void Phase1::on_timer_setup(ConnectionId id) {
 
 void Phase1::on_timer_retransmit(ConnectionId id) {
     auto* sa = core_.ike(id);
+    if (sa != nullptr && sa->state == Phase1State::r_am2) {
+        core_.aggressive.on_timer_silent(*sa);
+        return;
+    }
     if (sa == nullptr || sa->complete() || sa->last_sent.empty()) {
         return;
     }

@@ -5,7 +5,8 @@
 
 namespace viaduct::ike {
 
-/// `show vpn-sessiondb [remote | l2l | detail]`.
+/// `show vpn-sessiondb [remote | l2l | detail]`, and the EzVPN client's rows.
 ios::ExecRows session_rows(Engine& engine);
+void add_ezvpn_rows(ios::ExecRows& rows, Engine& engine);
 
 }  // namespace viaduct::ike

@@ -73,11 +73,13 @@ std::vector<const Child*> children_of(const Engine::State& core, const IkeSa& sa
     std::vector<const Child*> out;
     for (const auto id : core.children.ids_with(sa.remote.address)) {
         const auto* child = core.children.find(id);
-        const bool own = sa.client ? sa.client->address &&
-                                         child->parameters.assigned_address == sa.client->address
-                                   : child->parameters.user.empty();
-        if (own && (!child->parameters.udp_encapsulation ||
-                    child->parameters.remote.port == sa.remote.port)) {
+        const auto& p = child->parameters;
+        // Network extension: a user without an address.
+        const bool of_user =
+            sa.client && (sa.client->address ? p.assigned_address == sa.client->address
+                                             : !p.assigned_address && p.user == sa.client->user);
+        const bool own = sa.client ? of_user : p.user.empty();
+        if (own && (!p.udp_encapsulation || p.remote.port == sa.remote.port)) {
             out.push_back(child);
         }
     }
@@ -271,6 +273,7 @@ ios::ExecRows session_rows(Engine& engine) {
     };
     ios::ExecRows rows;
     rows.push_back(std::move(show));
+    add_ezvpn_rows(rows, engine);
     return rows;
 }
 

@@ -406,7 +406,7 @@ void Protection::install_manual(const config::RunningConfig& config, IfIndex int
     const auto policy = policies_.find(interface);
     const std::string prefix = status.name.to_string() + "/";
     std::map<std::string, std::string> wanted;
-    if (policy != policies_.end()) {
+    if (policy != policies_.end() && !policy->second.crypto_map.empty()) {
         for (const auto& [sequence, entry] : config.crypto.maps.at(policy->second.crypto_map).entries) {
             if (entry.kind == config::CryptoMapEntry::Kind::manual && entry.session_key_in &&
                 entry.session_key_out && !entry.peers.empty() && !entry.transform_sets.empty()) {

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <utility>
 
+#include "config/pix/pix.h"
 #include "controlplane/dhcp/exec.h"
 #include "controlplane/eigrp/exec.h"
 #include "controlplane/ike/session_rows.h"
@@ -69,7 +70,7 @@ void Router::attach_port(const config::InterfaceName& name, std::unique_ptr<data
 }
 
 ios::LoadResult Router::load(TimePoint now, std::string_view text, std::string_view file_name) {
-    auto result = ios::load(text, file_name);
+    auto result = pix::load_any(text, file_name);
     core_->startup = std::string(text);
     apply(now, result.config);
     return result;

@@ -164,4 +164,70 @@ TEST_CASE("P5: pools: fresh addresses first, then the one freed first, never one
     CHECK(take("d", 7) == std::nullopt);
 }
 
+TEST_CASE("P5: nobody gets an address that another user leases, whatever he proposes") {
+    World world(24);
+    auto& hub = world.add("Hub", kHub);
+    auto& honest = world.add("honest", Ipv4Address(10, 51, 82, 100));
+    auto& thief = world.add("thief", Ipv4Address(10, 51, 82, 101));
+    configure_hub(hub);
+    configure_client(honest, {"testgroup", "cisco321", "user1", "secret"});
+    world.run(3s);
+    REQUIRE(given(honest) != nullptr);
+    const auto theirs = *given(honest)->address;
+    // Network extension: no address is asked for, the proxy is the inside network.
+    auto& vpn = thief.config.crypto.ezvpn_clients["vpn"];
+    vpn.mode = config::EzvpnClient::Mode::network_extension;
+    auto& inside = thief.config.interfaces[*config::InterfaceName::parse("FastEthernet0/1")];
+    inside.ezvpn_client = "vpn";
+    inside.ezvpn_inside = true;
+    inside.address = config::InterfaceAddress{theirs, 32};
+    configure_client(thief, {"testgroup", "cisco321", "user2", "secret"});
+    world.run(3s);
+    REQUIRE(given(thief) != nullptr);
+    CHECK(thief.pairs.empty());
+    CHECK(hub.pairs.size() == 1);
+    CHECK(hub.counter(Counter::no_policy_for_proxies) >= 1);
+    inside.address = config::InterfaceAddress{Ipv4Address(10, 7, 7, 1), 24};
+    thief.reboot();
+    world.run(3s);
+    CHECK(thief.pairs.size() == 1);
+    CHECK(hub.pairs.size() == 2);
+}
+
+TEST_CASE("N1: a client that goes silent after message 2 is told of once, with the likely reason") {
+    World world(25);
+    auto& hub = world.add("Hub", kHub);
+    auto& client = world.add("client", Ipv4Address(10, 51, 82, 100));
+    configure_hub(hub);
+    std::size_t from_client = 0;
+    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) {
+        return from.address != client.address || ++from_client == 1;
+    };
+    configure_client(client, {"testgroup", "wrong", "user1", "secret"});
+    world.run(10s);
+    CHECK(hub.lines.contains("no third message came; wrong pre-shared key for group testgroup"));
+}
+
+TEST_CASE("P2: RADIUS may assign the address, once") {
+    World world(26);
+    auto& hub = world.add("Hub", kHub);
+    auto& one = world.add("one", Ipv4Address(10, 51, 82, 100));
+    auto& two = world.add("two", Ipv4Address(10, 51, 82, 101));
+    configure_hub(hub);
+    hub.on_login = [&hub](const AuthenticateUser& login) {
+        AuthenticationResult result;
+        result.accepted = true;
+        result.framed_address = Ipv4Address(10, 9, 9, 9);
+        hub.engine->on_authentication(hub.world.now, login.request, result);
+    };
+    configure_client(one, {"testgroup", "cisco321", "user1", "secret"});
+    world.run(3s);
+    REQUIRE(given(one) != nullptr);
+    CHECK(given(one)->address == Ipv4Address(10, 9, 9, 9));
+    configure_client(two, {"testgroup", "cisco321", "user2", "secret"});
+    world.run(3s);
+    CHECK(given(two) == nullptr);
+    CHECK(hub.lines.contains("the address that AAA assigns is in use: 10.9.9.9"));
+}
+
 }  // namespace viaduct::ike::test
