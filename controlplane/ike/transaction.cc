@@ -31,6 +31,17 @@ bool is_xauth(const ConfigBody& body) {
     });
 }
 
+/// A pair of SAs that ends with the user's session: to his address or, in network extension, his own by name.
+bool belongs(const Child& child, const IkeSa& sa, std::optional<Ipv4Address> address) {
+    const auto& p = child.parameters;
+    if (address) {
+        return p.assigned_address == address;
+    }
+    return sa.client->session && !p.user.empty() && !p.assigned_address &&
+           p.user == sa.client->user && p.remote.address == sa.remote.address &&
+           (!p.udp_encapsulation || p.remote.port == sa.remote.port);
+}
+
 }  // namespace
 
 Transactions::Settings Transactions::settings_of(const IkeSa& sa) const {
@@ -346,20 +357,20 @@ void Transactions::close(IkeSa& sa, std::string_view reason, Phase1::Notify noti
         core_.ezvpn.on_lost(sa, reason);
         return;
     }
-    if (client.address) {
-        const auto address = *std::exchange(client.address, std::nullopt);
-        for (const auto id : core_.children.ids_with(sa.remote.address)) {
-            const auto* child = core_.children.find(id);
-            if (child != nullptr && child->parameters.assigned_address == address) {
-                core_.children.remove(
-                    id,
-                    reason,
-                    notify == Phase1::Notify::yes ? Children::Notify::yes : Children::Notify::no);
-            }
+    const auto address = std::exchange(client.address, std::nullopt);
+    for (const auto id : core_.children.ids_with(sa.remote.address)) {
+        const auto* child = core_.children.find(id);
+        if (child != nullptr && belongs(*child, sa, address)) {
+            core_.children.remove(
+                id,
+                reason,
+                notify == Phase1::Notify::yes ? Children::Notify::yes : Children::Notify::no);
         }
+    }
+    if (address) {
         core_.log.debug(
             Debug::crypto_isakmp, "{}: returning IP addr to the address pool", sa.tag());
-        pools.release(address, sa.id);
+        pools.release(*address, sa.id);
     }
     if (client.session) {
         client.session = false;

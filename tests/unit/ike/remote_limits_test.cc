@@ -192,6 +192,12 @@ TEST_CASE("P5: nobody gets an address that another user leases, whatever he prop
     world.run(3s);
     CHECK(thief.pairs.size() == 1);
     CHECK(hub.pairs.size() == 2);
+    // His SAs end with his session.
+    thief.engine->ezvpn_disconnect(world.now, "vpn");
+    thief.drain();
+    world.run(1s);
+    CHECK(hub.pairs.size() == 1);
+    CHECK(hub.engine->state().sessions.remote().active == 1);
 }
 
 TEST_CASE("N1: a client that goes silent after message 2 is told of once, with the likely reason") {
