@@ -176,62 +176,71 @@ LineEditor::Event LineEditor::on_control(char key, std::string& out) {
         if (line_.empty()) {
             return Event::end_of_file;
         }
-        if (cursor_ < line_.size()) {
-            line_.erase(cursor_, 1);
-        }
         break;
+    default:
+        break;
+    }
+    if (edit(key, out)) {
+        draw(out);
+    }
+    return Event::none;
+}
+
+bool LineEditor::edit(char key, std::string& out) {
+    switch (key) {
+    case control('D'):
+        line_.erase(std::min(cursor_, line_.size()), 1);
+        return true;
     case kDelete:
     case control('H'):
         if (cursor_ > 0) {
             line_.erase(--cursor_, 1);
         }
-        break;
+        return true;
     case control('A'):
         move(0);
-        break;
+        return true;
     case control('E'):
         move(line_.size());
-        break;
+        return true;
     case control('B'):
         move(cursor_ - (cursor_ > 0 ? 1 : 0));
-        break;
+        return true;
     case control('F'):
         move(cursor_ + 1);
-        break;
+        return true;
     case control('K'):
         erase(cursor_, line_.size());
-        break;
+        return true;
     case control('U'):
     case control('X'):
         erase(0, cursor_);
-        break;
+        return true;
     case control('W'):
         erase(word_left(), cursor_);
-        break;
+        return true;
     case control('Y'):
         insert(killed_, out);
-        break;
+        return true;
     case control('T'):
         if (cursor_ > 0 && line_.size() > 1) {
             const std::size_t at = std::min(cursor_, line_.size() - 1);
             std::swap(line_[at - 1], line_[at]);
             move(at + 1);
         }
-        break;
+        return true;
     case control('P'):
         recall(-1);
-        break;
+        return true;
     case control('N'):
         recall(1);
-        break;
+        return true;
     case control('R'):
     case control('L'):
-        break;
+        return true;
     default:
-        return Event::none;
+        return false;
     }
-    draw(out);
-    return Event::none;
 }
 
 LineEditor::Event LineEditor::feed(char key, std::string& out) {

@@ -50,6 +50,8 @@ private:
 
     Event on_control(char key, std::string& out);
     Event on_escape(char key, std::string& out);
+    /// False: no key of the editor's.
+    bool edit(char key, std::string& out);
     void move(std::size_t to);
     void erase(std::size_t from, std::size_t to);
     void recall(int step);

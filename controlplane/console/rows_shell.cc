@@ -41,9 +41,7 @@ void show_terminal(const Session& session, std::string& out) {
     out += fmt::format("History is enabled, history size is {}.\n", session.history_size);
 }
 
-}  // namespace
-
-ios::ExecRows shell_rows(Console& console) {
+ios::ExecRows mode_rows(Console& console) {
     ios::ExecRows rows;
     rows.push_back(row(console,
                        "enable",
@@ -67,6 +65,11 @@ ios::ExecRows shell_rows(Console& console) {
         {{"configure", "Enter configuration mode"}, {"terminal", "Configure from the terminal"}},
         15,
         request(ShellRequest::configure)));
+    return rows;
+}
+
+ios::ExecRows terminal_rows(Console& console) {
+    ios::ExecRows rows;
     rows.push_back(row(console,
                        "terminal length <lines:0-512>",
                        {{"terminal", "Set terminal line parameters"},
@@ -106,6 +109,11 @@ ios::ExecRows shell_rows(Console& console) {
                                s.history.pop_front();
                            }
                        }));
+    return rows;
+}
+
+ios::ExecRows show_rows(Console& console) {
+    ios::ExecRows rows;
     rows.push_back(row(console,
                        "show history",
                        {{"show", "Show running system information"},
@@ -131,6 +139,16 @@ ios::ExecRows shell_rows(Console& console) {
                        [](Session& s, ios::ExecContext& context, const ios::Args&) {
                            show_terminal(s, context.out);
                        }));
+    return rows;
+}
+
+}  // namespace
+
+ios::ExecRows shell_rows(Console& console) {
+    ios::ExecRows rows = mode_rows(console);
+    for (const auto& more : {terminal_rows(console), show_rows(console)}) {
+        rows.insert(rows.end(), more.begin(), more.end());
+    }
     return rows;
 }
 
