@@ -274,11 +274,16 @@ void Children::remove(ChildId id, std::string_view reason, Notify notify) {
     }
     const auto key = flow_of(child->parameters);
     const bool was_current = current_of(key) == id;
+    auto& past = flows_.at(key).past;
+    const auto usage = core_.usage.usage(id);
+    past.packets_in += usage.packets_in;
+    past.packets_out += usage.packets_out;
+    past.errors_in += usage.errors_in;
+    past.errors_out += usage.errors_out;
     leave_flow(*child);
     erase_pair(by_spi_out_, child->spi_out, id);
     core_.actions.emplace_back(RemoveChild{id, false});
     const auto gone = std::move(children_.extract(id).mapped());
-    core_.spis.release(gone->reserved);
     if (!was_current) {
         return;
     }
@@ -622,6 +627,11 @@ Children::Progress Children::progress(const PolicyRef& policy, const ProxyPair& 
         return Progress::half;
     }
     return it->second.current ? Progress::live : Progress::none;
+}
+
+SaUsage Children::past_usage(const FlowKey& flow) const {
+    const auto it = flows_.find(flow);
+    return it == flows_.end() ? SaUsage{} : it->second.past;
 }
 
 std::optional<ChildId> Children::current_of(const FlowKey& flow) const {

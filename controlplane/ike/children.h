@@ -112,6 +112,8 @@ public:
 
     [[nodiscard]] const std::map<ChildId, std::unique_ptr<Child>>& all() const { return children_; }
 
+    /// What the flow's former pairs have carried.
+    [[nodiscard]] SaUsage past_usage(const FlowKey& flow) const;
     [[nodiscard]] std::optional<ChildId> current_of(const FlowKey& flow) const;
 
     struct Traffic {
@@ -130,6 +132,7 @@ private:
     struct Flow {
         std::vector<ChildId> pairs;
         std::optional<ChildId> current;  // whose outbound half is used
+        SaUsage past;                    // of the pairs that have gone
     };
 
     [[nodiscard]] Child* get(ChildId id);

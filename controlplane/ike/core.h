@@ -20,6 +20,7 @@
 #include "controlplane/ike/policy.h"
 #include "controlplane/ike/quick_mode.h"
 #include "controlplane/ike/requests.h"
+#include "controlplane/ike/ted.h"
 #include "controlplane/ike/timers.h"
 
 namespace viaduct::ike {
@@ -31,6 +32,8 @@ inline constexpr std::size_t kMaxHalfOpenPerSource = 64;
 inline constexpr std::size_t kMaxExchanges = 256;  // quick modes of one ISAKMP SA
 inline constexpr std::size_t kMaxRequests = 16384;
 inline constexpr std::size_t kMaxAnswersRepeated = 10;
+
+inline constexpr std::size_t kSeenIds = 128;
 
 inline constexpr Duration kRetransmitInterval = 10s;
 inline constexpr unsigned kMaxRetransmits = 5;
@@ -94,6 +97,7 @@ struct Engine::State {
     Children children;
     Policies policies;
     Fragments fragments;
+    Ted ted;
 
     [[nodiscard]] IkeSa* ike(ConnectionId id) const {
         const auto it = ikes.find(id);
@@ -139,6 +143,8 @@ ChainWriter with_phase2_hash(const IkeSa& sa,
                              MessageId id,
                              BytesView before,
                              const std::vector<std::pair<PayloadType, Bytes>>& rest);
+/// An authenticated message that begins an exchange: false if its ID was there before (a replay).
+bool note_message_id(IkeSa& sa, MessageId id);
 /// A message ID that is not 0 and not in use.
 MessageId fresh_message_id(Engine::State& core, const IkeSa& sa);
 

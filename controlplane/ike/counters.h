@@ -59,6 +59,12 @@ enum class Counter : std::uint8_t {
     collision_yielded,
     offload_refused,
     aggressive_refused,
+    ted_probes_out,
+    ted_probes_in,
+    ted_replies_out,
+    ted_replies_in,
+    ted_refused,
+    ted_limit,
     kCount,
 };
 
@@ -114,6 +120,12 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
         "collision_yielded",
         "offload_refused",
         "aggressive_refused",
+        "ted_probes_out",
+        "ted_probes_in",
+        "ted_replies_out",
+        "ted_replies_in",
+        "ted_refused",
+        "ted_limit",
     };
 
 class Counters {

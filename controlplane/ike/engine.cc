@@ -33,7 +33,8 @@ Engine::State::State(Random& random_source,
       requests(*this),
       children(*this),
       policies(*this),
-      fragments(*this) {}
+      fragments(*this),
+      ted(*this) {}
 
 const LocalInterface* Engine::State::interface_with(Ipv4Address address) const {
     const auto it = std::find_if(interfaces.begin(), interfaces.end(), [&](const auto& interface) {
@@ -126,7 +127,7 @@ void Engine::State::run_timer(const TimerKey& key) {
     case TimerKind::request:
         return requests.on_timer(RequestId{key.owner});
     case TimerKind::ted:
-        return;
+        return ted.on_timer(key.owner);
     }
 }
 
@@ -210,7 +211,9 @@ void Engine::on_acquire(TimePoint now, const Acquire& acquire) {
 
 void Engine::on_discover(TimePoint now, const DiscoverRequest& request) {
     const Turn turn(*state_, now);
-    (void)request;
+    if (state_->config != nullptr) {
+        state_->ted.discover(request);
+    }
 }
 
 void Engine::on_sa_notice(TimePoint now, ChildId child, SaNotice notice) {

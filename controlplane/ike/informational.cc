@@ -67,6 +67,10 @@ void Informational::on_message(IkeSa& sa, const PacketIn& packet, const Header& 
         core_.counters.count(Counter::bad_hash);
         return;
     }
+    if (!note_message_id(sa, header.message_id)) {
+        core_.counters.count(Counter::duplicates);
+        return;
+    }
     sa.last_heard = core_.now;
     core_.phase1.follow(sa, packet.local, packet.remote);
     core_.log.debug(Debug::crypto_isakmp,

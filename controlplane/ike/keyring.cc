@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 
+#include "config/ios/password.h"
+
 namespace viaduct::ike {
 
 namespace {
@@ -102,26 +104,8 @@ bool matches(const config::IdentityMatch& m, const Identity& id) {
 }  // namespace
 
 Secret plain_key(const config::Password& password) {
-    if (password.type != 7) {
-        return Secret(as_bytes(password.text));
-    }
-    // Cisco's type 7 (public since 1995): two decimal digits of an offset into a fixed string, then
-    // each character XORed with that string.
-    static constexpr std::string_view kPad =
-        "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
-    const auto octets = password.text.size() > 2 ? from_hex(password.text.substr(2)) : Bytes{};
-    if (octets.empty() || password.text[0] < '0' || password.text[0] > '9' ||
-        password.text[1] < '0' || password.text[1] > '9') {
-        return {};
-    }
-    auto at = static_cast<std::size_t>((password.text[0] - '0') * 10 + (password.text[1] - '0'));
-    Bytes plain;
-    for (const auto octet : octets) {
-        plain.push_back(
-            static_cast<std::uint8_t>(octet ^ static_cast<std::uint8_t>(kPad[at % kPad.size()])));
-        ++at;
-    }
-    return Secret(std::move(plain));
+    const auto plain = ios::plain_text(password);
+    return plain ? Secret(as_bytes(*plain)) : Secret();
 }
 
 std::optional<FoundKey> find_key(const config::RunningConfig& config,

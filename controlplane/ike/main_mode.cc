@@ -444,6 +444,9 @@ void MainMode::on_identity(IkeSa& sa, const PacketIn& packet, const Header& head
         return;
     }
     core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_MAIN_MODE", working);
+    if (sa.saw_initial_contact) {
+        core_.log.debug(Debug::crypto_ipsec, "IPSEC(key_engine): got a queue event...");
+    }
     if (!sa.initiator()) {
         send_identity(sa);
     }

@@ -371,7 +371,9 @@ bool Phase1::is_newest(const IkeSa& sa) const {
 }
 
 void Phase1::follow(IkeSa& sa, const Endpoint& local, const Endpoint& remote) {
-    if (sa.local == local && sa.remote == remote) {
+    // Only what a NAT does is followed: the float to port 4500, and mappings that change.
+    const bool allowed = sa.complete() ? sa.nat.remote_behind : sa.nat.detected();
+    if ((sa.local == local && sa.remote == remote) || !allowed) {
         return;
     }
     const auto before = sa.remote;

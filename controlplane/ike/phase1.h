@@ -59,6 +59,7 @@
 // fragments; the peer's transport-mode NAT-OA addresses are read and not used.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -158,7 +159,8 @@ struct QuickExchange {
     std::optional<ChildId> child;  // once it is made
     std::vector<ChildId> replaces;  // initiator: what stood when it began
     std::optional<RequestId> request;
-    std::uint64_t job = 0;  // Diffie-Hellman under way
+    std::uint64_t job = 0;                     // Diffie-Hellman under way
+    std::optional<Ipv4Address> peer_original;  // from NAT-OA
 };
 
 /// An ISAKMP SA, from its first message to its end.
@@ -210,6 +212,8 @@ struct IkeSa {
     std::map<MessageId, QuickExchange> exchanges;
     std::vector<RequestId> waiting;  // start when phase 1 is complete
     std::optional<ConnectionId> replaces;  // the ISAKMP SA that this one follows
+
+    std::deque<MessageId> seen;  // of phase 2 messages from the peer; the last kSeenIds
 
     // Dead peer detection.
     std::uint32_t dpd_sequence = 0;

@@ -102,6 +102,24 @@ bool Policies::acl_permits(const std::string& name, const ProxyPair& proxies) co
     return false;
 }
 
+std::optional<Proxy> Policies::protected_side(const std::string& acl, Ipv4Address local, Ipv4Address remote) const {
+    const auto found = core_.config->access_lists.find(acl);
+    if (found == core_.config->access_lists.end()) {
+        return std::nullopt;
+    }
+    for (const auto& line : found->second.entries) {
+        if (!line.remark.empty() || !line.source.matches(local) || !line.destination.matches(remote)) {
+            continue;
+        }
+        if (line.action == config::AclAction::deny) {
+            return std::nullopt;
+        }
+        const Ipv4Address mask{~line.source.wildcard.value()};
+        return Proxy{Ipv4Address{line.source.address.value() & mask.value()}, mask, line.protocol, 0};
+    }
+    return std::nullopt;
+}
+
 bool Policies::static_entry_fits(const config::CryptoMap& map,
                                  const config::CryptoMapEntry& entry,
                                  const IkeSa& sa,

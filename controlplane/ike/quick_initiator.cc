@@ -89,6 +89,9 @@ void QuickMode::send_first(IkeSa& sa, QuickExchange& x) {
                           write_identity(identity_of(x.proxies.local)));
     payloads.emplace_back(PayloadType::identification,
                           write_identity(identity_of(x.proxies.remote)));
+    if (x.offered.front().udp() && !x.offered.front().tunnel()) {
+        add_nat_oa(sa, payloads, true);
+    }
     const auto chain = with_phase2_hash(sa, x.id, {}, payloads);
     core_.log.debug(
         Debug::crypto_engine, "CryptoEngine0: generate hmac context for conn id {}", sa.id.value());
@@ -227,6 +230,7 @@ bool QuickMode::read_answer(IkeSa& sa, QuickExchange& x, const Chain& chain) {
     core_.log.debug(Debug::crypto_isakmp, "{}: atts are acceptable.", sa.tag());
     debug_validate_proposal(core_.log, sa, x.proxies, *suite, head_of(x.policy));
     take_responder_lifetime(chain, *suite);
+    x.peer_original = peer_nat_oa(chain, false);
     x.chosen = suite;
     x.nonce_r.assign(nonce->body.begin(), nonce->body.end());
     if (ke != nullptr) {

@@ -141,6 +141,9 @@ Child& QuickMode::make_child(IkeSa& sa, QuickExchange& x) {
     p.df_bit = policy != nullptr ? policy->df_bit : "";
     p.reverse_route = entry != nullptr && (entry->reverse_route || entry->reverse_route_static);
     if (!p.tunnel_mode) {
+        if (sa.nat.remote_behind) {
+            p.remote_original = x.peer_original.value_or(x.proxies.remote.address);
+        }
         // Transport mode protects what is between the two ends as they see each other.
         p.proxies.local.address = sa.local.address;
         p.proxies.remote.address = sa.remote.address;

@@ -55,6 +55,37 @@ bool third_hash_fits(const IkeSa& sa, const QuickExchange& x, const OpenedMessag
            crypto::equal_constant_time(third_hash(sa, x), first.body);
 }
 
+void add_nat_oa(const IkeSa& sa, std::vector<std::pair<PayloadType, Bytes>>& payloads, bool initiator) {
+    const auto own = write_nat_oa(sa.local.address);
+    const auto other = write_nat_oa(sa.remote.address);
+    if (sa.nat.dialect != NatDialect::rfc) {
+        // Drafts: "NAT-OA", each end its own one.
+        payloads.emplace_back(sa.nat.dialect == NatDialect::draft4 ? PayloadType::nat_oa_draft4
+                                                                   : PayloadType::nat_oa_draft,
+                              own);
+        return;
+    }
+    // RFC 3947, 5.2: "NAT-OAi, NAT-OAr": the initiator's first.
+    payloads.emplace_back(PayloadType::nat_oa, initiator ? own : other);
+    payloads.emplace_back(PayloadType::nat_oa, initiator ? other : own);
+}
+
+std::optional<Ipv4Address> peer_nat_oa(const Chain& chain, bool of_initiator) {
+    std::vector<Ipv4Address> found;
+    for (const auto& payload : chain.payloads) {
+        const bool is_oa = payload.type == PayloadType::nat_oa || payload.type == PayloadType::nat_oa_draft ||
+                           payload.type == PayloadType::nat_oa_draft4;
+        if (const auto address = is_oa ? parse_nat_oa(payload.body)
+                                       : Parsed<Ipv4Address>(tl::unexpected(WireError::bad_body))) {
+            found.push_back(*address);
+        }
+    }
+    if (found.empty()) {
+        return std::nullopt;
+    }
+    return of_initiator || found.size() == 1 ? found.front() : found[1];
+}
+
 ProxyPair proxies_of_ends(const IkeSa& sa) {
     constexpr Ipv4Address kHost{0xFFFFFFFFU};
     return {{sa.local.address, kHost, std::nullopt, 0},

@@ -55,6 +55,10 @@ void QuickMode::on_first(IkeSa& sa, const PacketIn& packet, const Header& header
         core_.counters.count(Counter::bad_hash);
         return;
     }
+    if (!note_message_id(sa, header.message_id)) {
+        core_.counters.count(Counter::duplicates);
+        return;
+    }
     sa.last_heard = core_.now;
     core_.phase1.follow(sa, packet.local, packet.remote);
     const auto message_id = static_cast<std::int32_t>(header.message_id.value());
@@ -122,6 +126,7 @@ bool QuickMode::read_first(IkeSa& sa, QuickExchange& x, const Chain& chain) {
         return false;
     }
     x.ids_sent = ids.size() == 2;
+    x.peer_original = peer_nat_oa(chain, true);
     x.proxies = x.ids_sent ? ProxyPair{ids[1], ids[0]} : proxies_of_ends(sa);
     if (const auto* ke = chain.find(PayloadType::key_exchange)) {
         x.peer_public.assign(ke->body.begin(), ke->body.end());
@@ -247,6 +252,9 @@ void QuickMode::send_second(IkeSa& sa, QuickExchange& x) {
     if (x.ids_sent) {
         payloads.emplace_back(PayloadType::identification, x.id_i);
         payloads.emplace_back(PayloadType::identification, x.id_r);
+    }
+    if (x.chosen->udp() && !x.chosen->tunnel()) {
+        add_nat_oa(sa, payloads, false);
     }
     if (x.responder_lifetime) {
         payloads.emplace_back(PayloadType::notification,

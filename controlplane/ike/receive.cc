@@ -8,6 +8,8 @@ namespace viaduct::ike {
 
 namespace {
 
+constexpr std::size_t kExchangeAt = 18;   // offset of the exchange type
+
 /// An SA that waits for nothing on this exchange may not be found by anyone but its peer: by both
 /// cookies, or by ours alone while we wait for the peer's.
 IkeSa* find_sa(Engine::State& core, const Header& header) {
@@ -74,6 +76,12 @@ void dispatch(Engine::State& core, const PacketIn& packet, const Header& header)
     case ExchangeType::informational:
         receive_protected(core, packet, header);
         return;
+    case ExchangeType::ted_probe:
+        core.ted.on_probe(packet, header);
+        return;
+    case ExchangeType::ted_reply:
+        core.ted.on_reply(packet, header);
+        return;
     default:
         core.counters.count(Counter::unexpected_exchange);
     }
@@ -87,7 +95,10 @@ void Engine::State::receive(const PacketIn& packet) {
         counters.count(Counter::not_enabled);
         return;
     }
-    if (interface_with(packet.local.address) == nullptr) {
+    // A TED probe is addressed to a host behind us.
+    const bool transit = packet.payload.size() > kHeaderBytes &&
+                         packet.payload[kExchangeAt] == static_cast<std::uint8_t>(ExchangeType::ted_probe);
+    if (!transit && interface_with(packet.local.address) == nullptr) {
         counters.count(Counter::no_local_interface);
         return;
     }
@@ -195,6 +206,17 @@ ChainWriter with_phase2_hash(const IkeSa& sa,
         chain.add(type, body);
     }
     return chain;
+}
+
+bool note_message_id(IkeSa& sa, MessageId id) {
+    if (std::find(sa.seen.begin(), sa.seen.end(), id) != sa.seen.end()) {
+        return false;
+    }
+    sa.seen.push_back(id);
+    if (sa.seen.size() > kSeenIds) {
+        sa.seen.pop_front();
+    }
+    return true;
 }
 
 MessageId fresh_message_id(Engine::State& core, const IkeSa& sa) {

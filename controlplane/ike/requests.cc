@@ -93,6 +93,10 @@ void Requests::advance(Request& request) {
         }
         return;
     }
+    if (port && *port != kPortNatT && *port != kPortIsakmp) {
+        give_up(id, "the peer is behind a NAT and has no ISAKMP SA");
+        return;
+    }
     initiate(request);
 }
 

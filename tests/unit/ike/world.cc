@@ -73,6 +73,7 @@ struct Apply {
         auto& pair = node.pairs[in.child.id];
         pair.parameters = in.child;
         pair.spi_in = in.spi;
+        pair.reserved = in.reserved;
         pair.keys_in = in.keys;
     }
 
@@ -93,6 +94,7 @@ struct Apply {
         if (gone.outbound_only) {
             pair.spi_out.reset();
         } else {
+            node.reserved.erase(pair.reserved);
             node.pairs.erase(gone.id);
         }
     }
@@ -199,7 +201,8 @@ void World::carry(Endpoint from, Endpoint to, Bytes payload) {
 
 void World::arrive(const Endpoint& from, const Endpoint& to, const Bytes& payload) {
     for (auto& node : nodes) {
-        if (node->address != to.address) {
+        const bool transit = node->lan && node->lan->contains(to.address) && !node->lan->contains(from.address);
+        if (node->address != to.address && !transit) {
             continue;
         }
         BytesView body(payload);
@@ -357,6 +360,45 @@ Acquire dmvpn_acquire(const Node& from, const Node& to) {
     a.peers = {to.address};
     a.proxies = {{from.address, kHost, kProtoGre, 0}, {to.address, kHost, kProtoGre, 0}};
     return a;
+}
+
+void configure_ted(Node& node, Ipv4Address lan, Ipv4Address peer_lan) {
+    auto& crypto = node.config.crypto;
+    node.config.system.hostname = node.name;
+    node.lan = Ipv4Prefix(lan, 24);
+    crypto.policies[10].authentication = config::IkeAuthentication::pre_share;
+    crypto.keys = {{{0, "abc123"}, Ipv4Address{}, Ipv4Address{}, "", false}};
+    crypto.transform_sets["ted-transforms"] = {crypto::Cipher::des_cbc, crypto::Auth::hmac_md5_96};
+    auto& row = crypto.dynamic_maps["ted-map"].entries[10];
+    row.transform_sets = {"ted-transforms"};
+    row.match_address = "101";
+    auto& entry = crypto.maps["tedtag"].entries[10];
+    entry.kind = config::CryptoMapEntry::Kind::dynamic;
+    entry.dynamic_map = "ted-map";
+    entry.discover = true;
+    config::AccessEntry line;
+    line.sequence = 10;
+    line.source = {lan, Ipv4Address{255}};
+    line.destination = {peer_lan, Ipv4Address{255}};
+    node.config.access_lists["101"].entries = {line};
+    node.interfaces[0].crypto_map = "tedtag";
+    node.configure();
+}
+
+DiscoverRequest ted_request(const Node& from, Ipv4Address source, Ipv4Address destination, Ipv4Address lan,
+                            Ipv4Address peer_lan) {
+    DiscoverRequest r;
+    r.policy.interface = kOutside;
+    r.policy.crypto_map = "tedtag";
+    r.policy.sequence = 10;
+    r.policy.dynamic_map = "ted-map";
+    r.policy.dynamic_sequence = 10;
+    r.local = from.address;
+    r.source = source;
+    r.destination = destination;
+    r.local_proxy = {lan, mask_of(24), std::nullopt, 0};
+    r.remote_proxy = {peer_lan, mask_of(24), std::nullopt, 0};
+    return r;
 }
 
 void configure_site(Node& node, const Node& peer, Ipv4Address lan, Ipv4Address peer_lan) {

@@ -35,6 +35,7 @@ public:
 /// One pair of SAs as the router's dataplane would hold it.
 struct Pair {
     ChildParameters parameters;
+    SaIndex reserved;
     std::optional<Spi> spi_in;
     std::optional<Spi> spi_out;
     ChildKeys keys_in;
@@ -80,6 +81,7 @@ public:
     bool hold_offload = false;  // results wait until release_offload()
     config::RunningConfig config;
     std::vector<LocalInterface> interfaces;
+    std::optional<Ipv4Prefix> lan;  // what is behind it: transit, where TED probes are taken out
     std::unique_ptr<Engine> engine;
 
     std::set<SaIndex> reserved;
@@ -164,6 +166,10 @@ inline constexpr IfIndex kTunnel{9};
 void configure_dmvpn(Node& node);
 Acquire dmvpn_acquire(const Node& from, const Node& to);
 /// A static crypto map between two LANs.
+/// `crypto map tedtag 10 ipsec-isakmp dynamic ted-map discover` of document 002.
+void configure_ted(Node& node, Ipv4Address lan, Ipv4Address peer_lan);
+DiscoverRequest ted_request(const Node& from, Ipv4Address source, Ipv4Address destination, Ipv4Address lan,
+                            Ipv4Address peer_lan);
 void configure_site(Node& node, const Node& peer, Ipv4Address lan, Ipv4Address peer_lan);
 Acquire site_acquire(const Node& from, const Node& to, Ipv4Address lan, Ipv4Address peer_lan);
 

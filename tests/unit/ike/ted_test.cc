@@ -1,0 +1,141 @@
+// Tunnel End-Point Discovery between two gateways (document 002).
+//
+//   13.13.13.4 ── Daphne 11.11.11.1 ──────── 11.11.11.2 Fred ── 12.12.12.13
+#include <catch2/catch.hpp>
+
+#include "tests/unit/ike/world.h"
+
+namespace viaduct::ike::test {
+
+namespace {
+
+constexpr Ipv4Address kLanD(13, 13, 13, 0);
+constexpr Ipv4Address kLanF(12, 12, 12, 0);
+constexpr Ipv4Address kHostD(13, 13, 13, 4);
+constexpr Ipv4Address kHostF(12, 12, 12, 13);
+
+void discover(Node& node, const DiscoverRequest& request) {
+    node.engine->on_discover(node.world.now, request);
+    node.drain();
+}
+
+}  // namespace
+
+TEST_CASE("T2 T3 T4: probe, reply, main mode, quick mode with the negotiated proxies") {
+    World world(71);
+    auto& daphne = world.add("Daphne", Ipv4Address(11, 11, 11, 1));
+    auto& fred = world.add("Fred", Ipv4Address(11, 11, 11, 2));
+    configure_ted(daphne, kLanD, kLanF);
+    configure_ted(fred, kLanF, kLanD);
+    daphne.log.set(Debug::crypto_isakmp, true);
+    fred.log.set(Debug::crypto_isakmp, true);
+    discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
+    REQUIRE(daphne.sent.size() == 1);
+    const auto probe = daphne.sent[0];
+    // T2: with the flow's own addresses, the gateway's inside.
+    CHECK(probe.probe);
+    CHECK(probe.local.address == kHostD);
+    CHECK(probe.remote.address == kHostF);
+    const auto header = parse_header(probe.payload);
+    REQUIRE(header.has_value());
+    CHECK(static_cast<int>(header->exchange) == 240);
+    CHECK(header->responder == Cookie{});
+    world.run(5s);
+    REQUIRE(daphne.pairs.size() == 1);
+    REQUIRE(fred.pairs.size() == 1);
+    const auto& p = daphne.pairs.begin()->second.parameters;
+    CHECK(p.proxies.local == Proxy{kLanD, mask_of(24), std::nullopt, 0});
+    CHECK(p.proxies.remote == Proxy{kLanF, mask_of(24), std::nullopt, 0});
+    CHECK(p.policy.dynamic_map == "ted-map");
+    CHECK(fred.pairs.begin()->second.parameters.policy.dynamic_sequence == 10);
+    CHECK(fred.sent[0].payload.size() <= probe.payload.size());
+    CHECK_FALSE(fred.sent[0].probe);
+    CHECK(fred.lines.contains("peer can handle TED V3: changing source to 11.11.11.1 and dest to 11.11.11.2"));
+    CHECK(fred.lines.contains("peer's address is 11.11.11.1"));
+    CHECK(daphne.lines.contains("ted negotiated proxies: 0 13.13.13.0/255.255.255.0:0, 12.12.12.0/255.255.255.0:0"));
+    CHECK(daphne.lines.contains("ISAKMP:received payload type 16"));
+    // A second flow under the same pair's policy needs no new phase 1.
+    CHECK(daphne.counter(Counter::phase1_established) == 1);
+}
+
+TEST_CASE("T7: no answer: repeated, then left alone for a while; a scan fills nothing") {
+    World world(72);
+    auto& daphne = world.add("Daphne", Ipv4Address(11, 11, 11, 1));
+    configure_ted(daphne, kLanD, kLanF);
+    const auto request = ted_request(daphne, kHostD, kHostF, kLanD, kLanF);
+    for (int i = 0; i < 50; ++i) {
+        discover(daphne, request);
+        world.run(1s);
+    }
+    CHECK(daphne.sent.size() == 3);
+    world.run(60s);
+    discover(daphne, request);
+    CHECK(daphne.sent.size() == 4);
+    for (std::uint32_t i = 0; i < 5000; ++i) {
+        discover(daphne, ted_request(daphne, kHostD, Ipv4Address(0x0C000000U + i), kLanD, kLanF));
+    }
+    CHECK(daphne.engine->state().ted.probes() == Ted::kMaxProbes);
+    world.run(2min);
+    CHECK(daphne.engine->state().ted.probes() == 0);
+    CHECK(daphne.engine->state().timers.size() == 0);
+}
+
+TEST_CASE("T3 T7: answers only for what is protected here, at a bounded rate, from the right peer") {
+    World world(73);
+    auto& daphne = world.add("Daphne", Ipv4Address(11, 11, 11, 1));
+    auto& fred = world.add("Fred", Ipv4Address(11, 11, 11, 2));
+    configure_ted(daphne, kLanD, kLanF);
+    configure_ted(fred, kLanF, kLanD);
+    SECTION("a flow that is not protected") {
+        fred.config.access_lists["101"].entries[0].action = config::AclAction::deny;
+        discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
+        world.run(3s);
+        CHECK(fred.sent.empty());
+    }
+    SECTION("a flood") {
+        world.filter = [](const Endpoint&, const Endpoint&, const Bytes&) { return false; };
+        discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
+        const auto probe = daphne.sent.at(0).payload;
+        for (int i = 0; i < 1000; ++i) {
+            fred.engine->on_packet(world.now, {kOutside, {kHostF, kPortIsakmp}, {kHostD, kPortIsakmp}, probe});
+        }
+        fred.drain();
+        CHECK(fred.sent.size() == Ted::kAnswersPerSecond);
+        CHECK(fred.ike_count() == 0);
+    }
+    SECTION("a reply through a translator, or widening, or for no probe") {
+        std::vector<Bytes> replies;
+        world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes& payload) {
+            if (from.address == fred.address) {
+                replies.push_back(payload);
+                return false;
+            }
+            return true;
+        };
+        discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
+        world.run(1s);
+        REQUIRE(replies.size() == 1);
+        const auto give = [&](Ipv4Address from) {
+            daphne.engine->on_packet(world.now, {kOutside, {daphne.address, kPortIsakmp}, {from, kPortIsakmp}, replies[0]});
+            daphne.drain();
+        };
+        give(Ipv4Address(99, 9, 9, 9));
+        CHECK(daphne.lines.contains("TED does not work through NAT"));
+        CHECK(daphne.ike_count() == 0);
+        give(fred.address);
+        CHECK(daphne.ike_count() == 1);
+        give(fred.address);   // no probe is out any more
+        CHECK(daphne.ike_count() == 1);
+        CHECK(daphne.counter(Counter::ted_refused) == 2);
+    }
+    SECTION("both ends probe at once") {
+        discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
+        discover(fred, ted_request(fred, kHostF, kHostD, kLanF, kLanD));
+        world.run(50s);
+        CHECK(daphne.pairs.size() == 1);
+        CHECK(fred.pairs.size() == 1);
+        CHECK(daphne.established_count() == 1);
+    }
+}
+
+}  // namespace viaduct::ike::test
