@@ -71,11 +71,9 @@ class Plane {
     /// nullopt when the table is full.
     std::optional<InboundReservation> reserve_inbound();
     void release_inbound(SaIndex index);
+    /// An SPI other than the reservation's (`set session-key inbound esp SPI …`) is found through a small hash.
     Result<void> install_inbound(SaIndex reserved, const SaParameters& parameters);
     Result<SaIndex> install_outbound(const SaParameters& parameters);
-    /// An inbound SA whose SPI somebody else chose (`set session-key inbound esp SPI …`, 256 and up): its SPI
-    /// does not name its place, so it is found through a small hash beside the array. Fails if the SPI is taken.
-    Result<SaIndex> install_manual_inbound(const SaParameters& parameters);
     void update_sa_remote(SaIndex index, Ipv4Address remote, std::optional<UdpEncapsulation> udp);
     void update_sa_path_mtu(SaIndex index, std::uint16_t path_mtu);
     void remove_sa(SaIndex index);

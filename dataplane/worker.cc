@@ -11,8 +11,12 @@ namespace viaduct::dataplane {
 
 namespace {
 
-constexpr std::size_t kDeferred = 8192;
+constexpr std::size_t kDeferred = 4096;
 constexpr std::size_t kEvents = 4096;
+/// Frames taken from a port at a time. Measured: with 64 a vector's buffers and metadata stay in the first
+/// level of the cache; 128 is as good for plain forwarding, 256 costs a tenth.
+constexpr std::size_t kBurst = 64;
+static_assert(kBurst <= kVector);
 
 Parcel* parcel_of(rte_mbuf* buffer) {
     return reinterpret_cast<Parcel*>(Packet{buffer}.private_area());
@@ -21,22 +25,10 @@ Parcel* parcel_of(rte_mbuf* buffer) {
 }  // namespace
 
 std::string_view stage_name(Stage stage) {
-    static constexpr std::array<std::string_view, kStageCount> kNames{"rx",
-                                                                      "ethernet",
-                                                                      "ip4-input",
-                                                                      "input-features",
-                                                                      "route",
-                                                                      "routed",
-                                                                      "local",
-                                                                      "esp-in",
-                                                                      "gre-in",
-                                                                      "output-features",
-                                                                      "crypto-map",
-                                                                      "gre-out",
-                                                                      "esp-out",
-                                                                      "adjacency",
-                                                                      "inject",
-                                                                      "tx"};
+    static constexpr std::array<std::string_view, kStageCount> kNames{
+        "rx",     "ethernet", "ip4-input",       "input-features", "route",   "routed",
+        "local",  "esp-in",   "gre-in",          "output-features", "crypto-map", "gre-out",
+        "esp-out", "cipher",   "adjacency",       "inject",         "tx"};
     return kNames[static_cast<std::size_t>(stage)];
 }
 
@@ -70,6 +62,7 @@ std::size_t Worker::run_once(TimePoint time) {
     sas = tables.sas.view();
     route_generation = tables.route_generation.load(std::memory_order_acquire);
     view_ports = *tables.ports.table();
+    batch_port_ = kNoPort;
 
     auto handled = poll_parcels(injected);
     handled += poll_ports();
@@ -82,7 +75,7 @@ std::size_t Worker::run_once(TimePoint time) {
 
 std::size_t Worker::poll_ports() {
     std::size_t handled = 0;
-    std::array<rte_mbuf*, kVector> frames;
+    std::array<rte_mbuf*, kBurst> frames;
     for (std::size_t number = 0; number < view_ports.size(); ++number) {
         const auto& entry = view_ports[number];
         auto& port = *entry.state->port;

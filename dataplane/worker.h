@@ -36,6 +36,7 @@ enum class Stage : std::uint8_t {
     crypto_map,
     gre_out,
     esp_out,
+    cipher,  // of esp_in and esp_out
     adjacency,
     inject,
     tx,
@@ -68,6 +69,28 @@ struct EventRecord {
     std::uint32_t sa = 0;
     std::uint32_t remote = 0;
     std::uint16_t remote_port = 0;
+};
+
+/// What ESP puts before and behind the payload of one packet.
+struct EspLengths {
+    std::uint16_t before;   // outer header (tunnel mode), UDP, ESP, IV
+    std::uint16_t payload;  // what is encrypted, without padding
+    std::uint16_t padding;
+    std::uint16_t total;    // of the outer packet
+};
+
+/// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the
+/// stack each time. No stage leaves anything in it for another.
+struct Scratch {
+    std::array<const Sa*, kPlaces> sas;
+    std::array<crypto::EspOp, kPlaces> ops;
+    std::array<std::uint32_t, kPlaces> numbers;
+    std::array<Place, kPlaces> places;
+    std::array<FlowKey, kPlaces> keys;
+    std::array<const PolicyNode*, kPlaces> nodes;
+    std::array<const NextHopRecord*, kPlaces> hops;
+    std::array<EspLengths, kPlaces> lengths;
+    Vector ready;
 };
 
 class Worker {
@@ -119,7 +142,11 @@ public:
 
     /// A sealed frame to a port.
     void send(std::uint16_t port, rte_mbuf* buffer, std::uint32_t bytes) {
-        auto& batch = view_ports[port].state->batch[index];
+        if (port != batch_port_) {
+            batch_port_ = port;
+            batch_ = &view_ports[port].state->batch[index];
+        }
+        auto& batch = *batch_;
         if (batch.count == batch.frames.size()) {
             flush(port);
         }
@@ -133,6 +160,13 @@ public:
 
     /// Goes on with this packet in a later vector of the same turn: when the frame is full.
     bool defer(const PacketMeta& p, Parcel::Resume resume);
+
+    /// Accounts the cycles since the last reading to a part of a stage.
+    void part_done(Stage stage) {
+        const auto t = cycles_now();
+        stages[static_cast<std::size_t>(stage)].cycles.add(t - stage_started);
+        stage_started = t;
+    }
 
     /// One reading of the cycle counter a stage a vector.
     void stage_done(Stage stage, std::size_t packets) {
@@ -163,6 +197,7 @@ public:
     std::span<const PortEntry> view_ports;
 
     Frame frame;
+    Scratch scratch;
     std::uint64_t stage_started = 0;
     std::array<StageTally, kStageCount> stages;
     std::array<Tally, kDropCount> drops;
@@ -190,6 +225,9 @@ private:
     Ring<rte_mbuf*> deferred_;  // the worker itself on both sides
     std::array<rte_mbuf*, kPlaces> dropped_{};
     std::size_t dropped_count_ = 0;
+    // The batch that was added to last; asked for anew each turn.
+    std::uint16_t batch_port_ = kNoPort;
+    TxBatch* batch_ = nullptr;
     std::array<std::uint16_t, kMaxPorts> waiting_ports_{};
     std::size_t waiting_count_ = 0;
 };

@@ -77,6 +77,16 @@ bool is_hex(std::string_view text) {
 /// How good a reading of a token is; smaller is better.
 enum class Rank : std::uint8_t { exact = 1, abbreviated, typed, hex, word, line };
 
+/// Some token was read with that rank; three bits a token.
+bool has_rank(std::uint64_t ranks, Rank rank) {
+    for (; ranks != 0; ranks >>= 3U) {
+        if ((ranks & 7U) == static_cast<std::uint64_t>(rank)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// One partial reading of the line.
 struct Thread {
     StateId state = Graph::kStart;
@@ -509,7 +519,9 @@ tl::expected<CommandSet::Match, SyntaxError> CommandSet::match(std::string_view 
                                           0,
                                           "% Ambiguous command:  \"" + std::string(line) + "\""});
     }
-    return Match{*impl_->graph.state(best->state).accepts, matcher.args_of(*best)};
+    return Match{*impl_->graph.state(best->state).accepts,
+                 matcher.args_of(*best),
+                 has_rank(best->ranks, Rank::abbreviated)};
 }
 
 std::vector<Completion> CommandSet::complete(std::string_view line) const {

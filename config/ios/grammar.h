@@ -114,6 +114,7 @@ public:
     struct Match {
         std::size_t id = 0;
         Args args;
+        bool abbreviated = false;  // not all keywords were typed in full
     };
 
     /// Matches a whole line (no leading `no`, which the caller took off). A keyword wins over an

@@ -1,6 +1,9 @@
 #include "config/ios/parser.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "config/ios/check.h"
 
 namespace viaduct::ios {
 
@@ -35,6 +38,7 @@ public:
             return;
         }
         refused_section_ = 0;
+        leave_section(line, indented);
         const auto done = session_.execute(line);
         if (done) {
             if (session_.last_effect() == Effect::kept) {
@@ -64,6 +68,18 @@ public:
     }
 
 private:
+    /// Behind lines that are indented, one that is not is global, also where the section has a line that
+    /// begins alike. A file without indentation is read as an operator would type it.
+    void leave_section(std::string_view line, bool indented) {
+        if (session_.wants_text() || line.empty()) {
+            return;
+        }
+        if (!indented && section_indented_) {
+            session_.to_global();
+        }
+        section_indented_ = indented;
+    }
+
     void add(Kind kind, std::string_view line, std::string message) {
         result_.problems.push_back({.kind = kind,
                                     .file = file_,
@@ -77,6 +93,7 @@ private:
     ConfigSession session_;
     unsigned number_ = 0;
     unsigned refused_section_ = 0;
+    bool section_indented_ = false;
 };
 
 }  // namespace
@@ -89,12 +106,15 @@ bool LoadResult::ok() const {
 
 LoadResult load(std::string_view text, std::string_view file_name) {
     Loader loader(file_name);
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        loader.read(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
+    for (auto rest = text; !rest.empty();) {
+        const auto end = std::min(rest.find('\n'), rest.size());
+        loader.read(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    return loader.finish();
+    auto result = loader.finish();
+    auto more = warnings(result.config, text, file_name);
+    std::move(more.begin(), more.end(), std::back_inserter(result.problems));
+    return result;
 }
 
 std::string problem_text(const LineProblem& problem) {
@@ -102,7 +122,10 @@ std::string problem_text(const LineProblem& problem) {
     if (message.starts_with("% ")) {
         message.remove_prefix(2);
     }
-    auto out = fmt::format("{}:{}: {}\n", problem.file, problem.line_number, message);
+    const auto place = problem.line_number != 0
+                           ? fmt::format("{}:{}", problem.file, problem.line_number)
+                           : problem.file;
+    auto out = fmt::format("{}: {}\n", place, message);
     if (!problem.text.empty()) {
         out += "  " + problem.text + "\n";
     }

@@ -35,7 +35,7 @@ struct LoadResult {
 
 /// Reads a whole file on top of the defaults. A line that is refused is a problem, the rest still loads.
 /// What `show running-config` prints around the lines ("Building configuration...", "Current configuration :
-/// 1774 bytes") is passed over.
+/// 1774 bytes") is passed over. The warnings of check.h are among the problems, after all others.
 LoadResult load(std::string_view text, std::string_view file_name);
 
 /// "file:12: % Invalid input detected at '^' marker." with the line and the caret below; ends with "\n".

@@ -80,8 +80,14 @@ Result<config::Password> read_password(const Args& args) {
         }
         return config::Password{7, args.text("hidden")};
     }
-    if (args.has("hash")) {
-        return config::Password{5, args.text("hash")};
+    for (const auto& [name, type] : {std::pair{"hash", 5}, std::pair{"hash9", 9}}) {
+        const auto hash = args.text(name);
+        if (hash.find_first_of(" \t") != std::string::npos) {
+            return failure("The secret you entered is not a valid encrypted secret");
+        }
+        if (!hash.empty()) {
+            return config::Password{static_cast<std::uint8_t>(type), hash};
+        }
     }
     if (args.has("plain0")) {
         return config::Password{0, args.text("plain0")};

@@ -24,7 +24,7 @@ inline constexpr std::string_view kPasswordLine =
 inline constexpr std::string_view kPasswordWord =
     "{ 0 <plain0:WORD> | 7 <hidden:WORD> | <plain:WORD> }";
 inline constexpr std::string_view kSecretLine =
-    "{ 0 <plain0:LINE> | 5 <hash:WORD> | <plain:LINE> }";
+    "{ 0 <plain0:LINE> | 5 <hash:WORD> | 9 <hash9:WORD> | <plain:LINE> }";
 
 /// What one of those parts matched. Refuses type 7 that cannot be decoded.
 Result<config::Password> read_password(const Args& args);

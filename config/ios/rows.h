@@ -88,7 +88,7 @@ struct Row {
     /// Writes this row's lines for the writer's scope; empty where another row writes them.
     std::function<void(Writer&)> write = {};
     std::vector<std::string> examples = {};
-    Place place = Place::version;  // global rows only
+    Place place = Place::version;  // in sub-modes only: rows of later places are written later
     /// Pattern of the `no` form if the derived one does not fit. Derived: the leading keywords, then
     /// each further element may be left out together with all behind it.
     std::string no = {};

@@ -36,10 +36,6 @@ struct Reading {
     std::size_t level = 0;
 };
 
-bool begins_with_word(std::string_view line, std::string_view word) {
-    return line.starts_with(word) && (line.size() == word.size() || line[word.size()] == ' ');
-}
-
 tl::unexpected<SyntaxError> refused(std::size_t column, std::string message) {
     return tl::unexpected(SyntaxError{SyntaxError::Kind::refused, column, std::move(message)});
 }
@@ -121,17 +117,17 @@ tl::expected<void, SyntaxError> ConfigSession::execute_row(std::string_view line
     const auto body = line.substr(offset);
     std::optional<SyntaxError> error;
     std::optional<Reading> found;
-    // A line that is not of this mode but of a parent leaves the mode. A word that is exact in a parent wins
-    // over an abbreviation here: `key 2` below `key 1` is no `key-string 2`.
+    // A line that is not of this mode but of a parent leaves the mode. Words in full in a parent win over
+    // abbreviations here: `key 2` below `key 1` is no `key-string 2`, `ip route …` no `ip route-cache`.
     for (std::size_t level = stack_.size(); level-- > 0;) {
         const auto& commands = commands_of(stack_[level].mode);
         auto match = negated ? commands.negations.match(body) : commands.lines.match(body);
         if (match) {
-            const bool exact = begins_with_word(match->args.canonical(), first_word(body).word);
-            if (!found || exact) {
+            const bool full = !match->abbreviated;
+            if (!found || full) {
                 found = Reading{std::move(*match), level};
             }
-            if (exact) {
+            if (full) {
                 break;
             }
         } else if (!error || match.error().column + offset > error->column) {

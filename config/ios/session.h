@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/ios/grammar.h"
+#include "config/ios/route_index.h"
 #include "config/ios/rows.h"
 #include "config/ios/scope.h"
 #include "config/model/running_config.h"
@@ -56,6 +57,8 @@ public:
 
     void enter(Scope scope) { entered_ = std::move(scope); }
 
+    [[nodiscard]] RouteIndex& route_index() { return route_index_; }
+
     /// Takes `first` and the lines that follow as text until the delimiter comes, then calls `store`.
     using StoreText = std::function<void(ConfigSession&, std::string)>;
     void begin_text(StoreText store, std::string_view first, std::string delimiter);
@@ -78,6 +81,7 @@ private:
     bool finished_ = false;
     Effect last_effect_ = Effect::acted_on;
     const Row* last_row_ = nullptr;
+    RouteIndex route_index_;
 };
 
 }  // namespace viaduct::ios

@@ -125,6 +125,14 @@ const ModeCommands& commands_of(Mode mode) {
     return kCommands[static_cast<std::size_t>(mode)];
 }
 
+Place kept_place(std::string_view line) {
+    const auto& commands = commands_of(Mode::global);
+    const bool negated = line.starts_with("no ");
+    const auto match =
+        negated ? commands.negations.match(line.substr(3)) : commands.lines.match(line);
+    return match ? all_rows()[match->id].place : Place::call_control;
+}
+
 std::string negation_pattern(const Row& row) {
     if (!row.no.empty()) {
         return row.no;

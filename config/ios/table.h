@@ -18,6 +18,9 @@ struct ModeCommands {
 
 const ModeCommands& commands_of(Mode mode);
 
+/// Where a kept line of the global mode ("no X" for a negated one) stands: where its row says.
+Place kept_place(std::string_view line);
+
 /// The pattern of a row's `no` form.
 std::string negation_pattern(const Row& row);
 

@@ -7,18 +7,9 @@ namespace viaduct::ios {
 
 namespace {
 
-/// Where a kept line stands: where its row says.
-Place place_of(std::string_view line) {
-    const auto& commands = commands_of(Mode::global);
-    const bool negated = line.starts_with("no ");
-    const auto match =
-        negated ? commands.negations.match(line.substr(3)) : commands.lines.match(line);
-    return match ? all_rows()[match->id].place : Place::call_control;
-}
-
 void write_kept(Writer& out, Place place) {
     for (const auto& section : out.config().kept) {
-        if (place_of(section.line) != place) {
+        if (kept_place(section.line) != place) {
             continue;
         }
         out.text(section.line);

@@ -34,7 +34,16 @@ struct StaticArp {
 
 enum class Dialect : std::uint8_t { ios, pix };
 
+/// Its special members stand in running_config.cc: made anew in every file that copies or compares one, they
+/// were a large part of the build.
 struct RunningConfig {
+    RunningConfig();
+    RunningConfig(const RunningConfig&);
+    RunningConfig(RunningConfig&&) noexcept;
+    RunningConfig& operator=(const RunningConfig&);
+    RunningConfig& operator=(RunningConfig&&) noexcept;
+    ~RunningConfig();
+
     Dialect dialect = Dialect::ios;
     SystemConfig system;
     std::map<InterfaceName, InterfaceConfig> interfaces;
@@ -56,7 +65,7 @@ struct RunningConfig {
     std::map<std::string, std::uint8_t> pix_security;      // "outside" → 0
     std::vector<std::string> pix_kept;
 
-    bool operator==(const RunningConfig&) const = default;
+    bool operator==(const RunningConfig&) const;
 };
 
 }  // namespace viaduct::config

@@ -33,6 +33,7 @@ struct Platform {
     Idle idle = Idle::adaptive;
     std::vector<PlatformPort> interfaces;  // in the file's order
     std::string console_socket;  // empty: no console
+    unsigned console_line = 0;
     std::string file;
 
     bool operator==(const Platform&) const = default;

@@ -1,31 +1,43 @@
-// `viaduct check`: configuration files read without running them.
-#include <cstdio>
+#include "controlplane/console/check.h"
+
 #include <fmt/format.h>
 #include <vector>
 
 #include "config/ios/parser.h"
-#include "controlplane/console/subcommands.h"
+#include "config/pix/pix.h"
 #include "controlplane/console/text_file.h"
 
-namespace viaduct {
+namespace viaduct::console {
 
 namespace {
 
 using Kind = ios::LineProblem::Kind;
 
-struct Counts {
-    unsigned errors = 0;
-    unsigned warnings = 0;
-    unsigned without_effect = 0;
-};
-
-void show(const std::vector<ios::LineProblem>& problems, Kind kind, unsigned& count) {
+unsigned show(const std::vector<ios::LineProblem>& problems, Kind kind, std::string& out) {
+    unsigned count = 0;
     for (const ios::LineProblem& problem : problems) {
         if (problem.kind == kind) {
             ++count;
-            fmt::print("{}", ios::problem_text(problem));
+            out += ios::problem_text(problem);
         }
     }
+    return count;
+}
+
+unsigned show_without_effect(const std::vector<ios::LineProblem>& problems,
+                             const std::string& file,
+                             std::string& out) {
+    unsigned count = 0;
+    for (const ios::LineProblem& problem : problems) {
+        if (problem.kind != Kind::without_effect) {
+            continue;
+        }
+        if (count++ == 0) {
+            out += fmt::format("{}: accepted, without effect on a virtual router:\n", file);
+        }
+        out += fmt::format("{:>6}: {}\n", problem.line_number, problem.text);
+    }
+    return count;
 }
 
 std::string counted(unsigned n, std::string_view what) {
@@ -34,32 +46,24 @@ std::string counted(unsigned n, std::string_view what) {
 
 }  // namespace
 
-int check_main(const std::vector<std::string>& files) {
+int check_files(std::span<const std::string> files, std::string& out, std::string& errors) {
     int status = 0;
     for (const std::string& file : files) {
-        const auto text = console::read_text_file(file);
+        const auto text = read_text_file(file);
         if (!text) {
-            fmt::print(stderr, "viaduct check: {}\n", text.error().message);
+            errors += text.error().message + "\n";
             status = 2;
             continue;
         }
-        const ios::LoadResult loaded = ios::load(*text, file);
-        Counts counts;
-        show(loaded.problems, Kind::error, counts.errors);
-        show(loaded.problems, Kind::warning, counts.warnings);
-        for (const ios::LineProblem& problem : loaded.problems) {
-            if (problem.kind == Kind::without_effect) {
-                if (counts.without_effect++ == 0) {
-                    fmt::print("{}: accepted, without effect on a virtual router:\n", file);
-                }
-                fmt::print("{:>6}: {}\n", problem.line_number, problem.text);
-            }
-        }
-        fmt::print("{}: {}, {}, {} without effect\n",
-                   file,
-                   counted(counts.errors, "error"),
-                   counted(counts.warnings, "warning"),
-                   counted(counts.without_effect, "line"));
+        const ios::LoadResult loaded = pix::load_any(*text, file);
+        const unsigned refused = show(loaded.problems, Kind::error, out);
+        const unsigned warnings = show(loaded.problems, Kind::warning, out);
+        const unsigned without_effect = show_without_effect(loaded.problems, file, out);
+        out += fmt::format("{}: {}, {}, {} without effect\n",
+                           file,
+                           counted(refused, "error"),
+                           counted(warnings, "warning"),
+                           counted(without_effect, "line"));
         if (!loaded.ok() && status == 0) {
             status = 1;
         }
@@ -67,4 +71,4 @@ int check_main(const std::vector<std::string>& files) {
     return status;
 }
 
-}  // namespace viaduct
+}  // namespace viaduct::console

@@ -58,7 +58,7 @@ ControlLoop::Signals ControlLoop::take_signals() {
     return taken;
 }
 
-void ControlLoop::wait(const Parts& parts, bool busy, std::uint64_t handled) const {
+void ControlLoop::wait(const Parts& parts, bool busy, std::uint64_t busy_turns) const {
     TimePoint until = parts.router.next_deadline();
     if (parts.server != nullptr) {
         until = std::min(until, parts.server->next_deadline());
@@ -68,7 +68,7 @@ void ControlLoop::wait(const Parts& parts, bool busy, std::uint64_t handled) con
     const timespec timeout = to_timespec(std::min(left, busy ? kBusyTurn : kLongestSleep));
     std::array<epoll_event, 4> events{};
     parts.wake_up.set_sleeping(!busy);
-    if (!busy && parts.workers.handled() != handled) {
+    if (!busy && parts.workers.busy_turns() != busy_turns) {
         parts.wake_up.set_sleeping(false);
         return;
     }
@@ -83,7 +83,7 @@ Result<ControlLoop::End> ControlLoop::run(const Parts& parts,
         (parts.server != nullptr && !watch(epoll_.get(), parts.server->fd()))) {
         return failure("the control thread cannot watch its descriptors");
     }
-    std::uint64_t handled = 0;
+    std::uint64_t busy_turns = 0;
     TimePoint last_traffic{};
     while (true) {
         const TimePoint now = monotonic_now();
@@ -103,11 +103,11 @@ Result<ControlLoop::End> ControlLoop::run(const Parts& parts,
         if (parts.router.reload_requested()) {
             return End::reload;
         }
-        if (const std::uint64_t total = parts.workers.handled(); total != handled) {
-            handled = total;
+        if (const std::uint64_t total = parts.workers.busy_turns(); total != busy_turns) {
+            busy_turns = total;
             last_traffic = now;
         }
-        wait(parts, now - last_traffic < kBusyFor, handled);
+        wait(parts, now - last_traffic < kBusyFor, busy_turns);
     }
 }
 

@@ -41,8 +41,8 @@ private:
     };
 
     Signals take_signals();
-    /// `handled`: the workers' count that control has seen to.
-    void wait(const Parts& parts, bool busy, std::uint64_t handled) const;
+    /// `busy_turns`: the workers' count that control has seen to.
+    void wait(const Parts& parts, bool busy, std::uint64_t busy_turns) const;
 
     FileDescriptor signals_;
     FileDescriptor epoll_;

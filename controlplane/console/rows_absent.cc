@@ -72,6 +72,38 @@ constexpr std::array<Feature, 16> kFeatures{{
     {"IPSec", "show crypto engine connections active", has_crypto},
 }};
 
+const std::vector<ios::TokenHelp>& words() {
+    static const std::vector<ios::TokenHelp> kHelp{
+        {"show", "Show running system information"},
+        {"ip", "IP information"},
+        {"nat", "IP NAT information"},
+        {"translations", "Translation entries"},
+        {"statistics", "Translation statistics"},
+        {"nhrp", "NHRP information"},
+        {"dmvpn", "DMVPN information"},
+        {"eigrp", "IP-EIGRP show commands"},
+        {"neighbors", "IP-EIGRP neighbors"},
+        {"topology", "IP-EIGRP Topology Table"},
+        {"interfaces", "IP-EIGRP interfaces"},
+        {"dhcp", "Dynamic Host Configuration Protocol status"},
+        {"binding", "DHCP address bindings"},
+        {"lease", "Addresses leased from a server"},
+        {"local", "IP local options"},
+        {"pool", "IP Local address pools"},
+        {"crypto", "Encryption module"},
+        {"isakmp", "ISAKMP information"},
+        {"sa", "Security associations"},
+        {"policy", "ISAKMP protection suite policy"},
+        {"ipsec", "IPSEC information"},
+        {"map", "Crypto maps"},
+        {"session", "Crypto sessions (tunnels)"},
+        {"engine", "Crypto engine information"},
+        {"connections", "Connections of the crypto engine"},
+        {"active", "Active connections"},
+    };
+    return kHelp;
+}
+
 }  // namespace
 
 ios::ExecRows absent_rows(Console& console, const ios::CommandSet& present) {
@@ -82,7 +114,7 @@ ios::ExecRows absent_rows(Console& console, const ios::CommandSet& present) {
         }
         rows.push_back(
             {.pattern = feature.pattern,
-             .help = {},
+             .help = words(),
              .privilege = 1,
              .run = [&console, feature](ios::ExecContext& context,
                                         const ios::Args&) -> std::unique_ptr<ios::ExecJob> {

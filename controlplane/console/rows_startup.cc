@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "config/ios/writer.h"
+#include "config/pix/pix.h"
 #include "controlplane/console/console.h"
 
 namespace viaduct::console {
@@ -41,9 +42,10 @@ bool is_yes(std::string_view answer) {
 }
 
 void show_running(const Console& console, std::string& out) {
-    const std::string text = ios::write_config(console.host().running());
+    const std::string text = pix::write_any(console.host().running());
     out += "Building configuration...\n\n";
-    out += fmt::format("Current configuration : {} bytes\n!\n", text.size());
+    out += fmt::format("Current configuration : {} bytes\n", text.size());
+    out += text.starts_with('!') ? "" : "!\n";
     out += text;
 }
 
@@ -53,7 +55,7 @@ void show_startup(const Console& console, std::string& out) {
         out += "startup-config is not present\n";
         return;
     }
-    out += fmt::format("Using {} bytes\n!\n", text.size());
+    out += fmt::format("Using {} bytes\n", text.size());
     out += text;
     if (!text.ends_with('\n')) {
         out += '\n';
@@ -62,7 +64,7 @@ void show_startup(const Console& console, std::string& out) {
 
 void save(Console& console, std::string& out) {
     out += "Building configuration...\n";
-    const auto saved = console.host().save(ios::write_config(console.host().running()));
+    const auto saved = console.host().save(pix::write_any(console.host().running()));
     out += saved ? std::string("[OK]\n")
                  : fmt::format("%Error writing startup-config ({})\n", saved.error().message);
 }

@@ -1,6 +1,7 @@
 // `viaduct run`: one router on the ports of the machine. Everything that can be wrong is looked at before
 // anything is started.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "config/ios/parser.h"
+#include "config/pix/pix.h"
 #include "config/platform/platform.h"
 #include "controlplane/console/console.h"
 #include "controlplane/console/control_loop.h"
@@ -41,6 +43,29 @@ int refuse(const std::string& sentence) {
     return kBadInput;
 }
 
+/// Packet buffers take about a quarter of the memory; the rest is for tables and rings.
+unsigned buffers_in(unsigned memory_mb) {
+    constexpr unsigned kPerMegabyte = 128;
+    return std::clamp(memory_mb * kPerMegabyte, 4096U, 131072U);
+}
+
+/// DPDK looks at those PCI devices alone that the platform names; everything else stays the system's. What is
+/// wrong we say ourselves, in one sentence.
+std::vector<std::string> device_arguments(const Platform& platform) {
+    std::vector<std::string> devices;
+    for (const PlatformPort& port : platform.interfaces) {
+        const std::string device = port.port.substr(0, port.port.find(','));
+        if (device.find(':') != std::string::npos && device.find('.') != std::string::npos) {
+            devices.insert(devices.end(), {"-a", port.port});
+        }
+    }
+    if (devices.empty()) {
+        devices.emplace_back("--no-pci");
+    }
+    devices.emplace_back("--log-level=critical");
+    return devices;
+}
+
 /// The cores that the platform names are there and ours.
 Result<void> check_cores(const Platform& platform) {
     cpu_set_t allowed;
@@ -61,7 +86,7 @@ Result<void> check_cores(const Platform& platform) {
 
 /// A file of which not one line is understood is no configuration; a few bad lines are passed over and told.
 Result<void> check_configuration(const std::string& text, const std::string& file) {
-    const ios::LoadResult loaded = ios::load(text, file);
+    const ios::LoadResult loaded = pix::load_any(text, file);
     std::size_t refused = 0;
     for (const ios::LineProblem& problem : loaded.problems) {
         refused += problem.kind == ios::LineProblem::Kind::error ? 1 : 0;
@@ -150,8 +175,11 @@ Result<void> Run::start(const std::string& text) {
         }
         server_ = std::move(*server);
     }
-    const auto eal = dataplane::start_eal(
-        {.hugepages = platform_.hugepages, .memory_mb = platform_.memory_mb, .load_drivers = true});
+    const auto eal = dataplane::start_eal({.hugepages = platform_.hugepages,
+                                           .memory_mb = platform_.memory_mb,
+                                           .buffers = buffers_in(platform_.memory_mb),
+                                           .load_drivers = true,
+                                           .extra = device_arguments(platform_)});
     if (!eal) {
         return failure(fmt::format("{}: {}", platform_.file, eal.error().message));
     }
@@ -178,10 +206,8 @@ Result<void> Run::start(const std::string& text) {
 }
 
 Result<void> Run::open_ports() {
-    const unsigned workers = router_->plane().workers();
     for (const PlatformPort& wanted : platform_.interfaces) {
-        auto port = dataplane::open_dpdk_port(
-            {.device = wanted.port, .queues = std::max(wanted.queues, 1U), .workers = workers});
+        auto port = dataplane::open_dpdk_port({.device = wanted.port, .queues = wanted.queues});
         if (!port) {
             return failure(
                 fmt::format("{}:{}: {}", platform_.file, wanted.line, port.error().message));

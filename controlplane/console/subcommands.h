@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace viaduct {
 
@@ -14,9 +13,6 @@ struct RunOptions {
 
 /// `viaduct run`: 0 after SIGTERM; 2 when something it was given is wrong (one sentence on standard error).
 int run_main(const RunOptions& options);
-
-/// `viaduct check`: 0 all lines are known; 1 some are not; 2 a file cannot be read.
-int check_main(const std::vector<std::string>& files);
 
 /// `viaduct reference`: the commands of the language and of the exec mode, as Markdown.
 int reference_main();

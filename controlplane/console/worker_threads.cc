@@ -1,39 +1,12 @@
 #include "controlplane/console/worker_threads.h"
 
-#include <algorithm>
 #include <chrono>
-#include <pthread.h>
-#include <sched.h>
-#include <string>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
 
 namespace viaduct::console {
-
-namespace {
-
-/// An idle worker first spins (a burst often follows a burst), then sleeps, twice as long each time.
-constexpr unsigned kSpins = 256;
-constexpr std::chrono::microseconds kShortestSleep{10};
-constexpr std::chrono::microseconds kLongestSleep{500};
-
-void pause_a_moment() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
-void bind(std::thread& thread, unsigned core) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(core, &set);
-    // The core was checked at the start; without it the worker runs where the system puts it.
-    ::pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
-}
-
-}  // namespace
 
 TimePoint monotonic_now() {
     return TimePoint(
@@ -63,52 +36,28 @@ WorkerThreads::WorkerThreads(dataplane::Plane& plane,
                              WakeUp& wake_up,
                              const std::vector<unsigned>& cores,
                              config::Idle idle)
-    : plane_(plane), wake_up_(wake_up), counts_(plane.workers()) {
+    : counts_(plane.workers()) {
     for (unsigned i = 0; i < plane.workers(); ++i) {
-        threads_.emplace_back([this, i, idle] { run(i, idle); });
-        ::pthread_setname_np(threads_.back().native_handle(),
-                             ("worker " + std::to_string(i)).c_str());
+        dataplane::WorkerThreadOptions options;
         if (i < cores.size()) {
-            bind(threads_.back(), cores[i]);
+            options.core = cores[i];
         }
+        options.idle =
+            idle == config::Idle::poll ? dataplane::Idle::poll : dataplane::Idle::adaptive;
+        options.after_work = [&count = counts_[i].busy_turns, &wake_up] {
+            count.store(count.load(std::memory_order_relaxed) + 1);
+            wake_up.note_traffic();
+        };
+        threads_.push_back(std::make_unique<dataplane::WorkerThread>(plane, i, options));
     }
 }
 
-WorkerThreads::~WorkerThreads() {
-    stopping_ = true;
-    for (std::thread& thread : threads_) {
-        thread.join();
-    }
-}
-
-std::uint64_t WorkerThreads::handled() const {
+std::uint64_t WorkerThreads::busy_turns() const {
     std::uint64_t total = 0;
     for (const Count& count : counts_) {
-        total += count.handled.load();
+        total += count.busy_turns.load();
     }
     return total;
-}
-
-void WorkerThreads::run(unsigned index, config::Idle idle) {
-    std::atomic<std::uint64_t>& handled = counts_[index].handled;
-    std::uint64_t total = 0;
-    unsigned spins = 0;
-    auto sleep = kShortestSleep;
-    while (!stopping_.load(std::memory_order_relaxed)) {
-        const std::size_t n = plane_.run_once(index, monotonic_now());
-        if (n > 0) {
-            total += n;
-            handled.store(total);
-            wake_up_.note_traffic();
-            spins = 0;
-            sleep = kShortestSleep;
-        } else if (idle == config::Idle::poll || ++spins < kSpins) {
-            pause_a_moment();
-        } else {
-            std::this_thread::sleep_for(sleep);
-            sleep = std::min(sleep * 2, kLongestSleep);
-        }
-    }
 }
 
 }  // namespace viaduct::console

@@ -3,12 +3,12 @@
 
 #include <atomic>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "config/platform/platform.h"
 #include "dataplane/base/clock.h"
 #include "dataplane/plane.h"
+#include "dataplane/worker_thread.h"
 
 namespace viaduct::console {
 
@@ -56,29 +56,18 @@ public:
                   WakeUp& wake_up,
                   const std::vector<unsigned>& cores,
                   config::Idle idle);
-    /// Waits for their last turn.
-    ~WorkerThreads();
-    WorkerThreads(const WorkerThreads&) = delete;
-    WorkerThreads& operator=(const WorkerThreads&) = delete;
-    WorkerThreads(WorkerThreads&&) = delete;
-    WorkerThreads& operator=(WorkerThreads&&) = delete;
 
-    /// Packets handled by all workers since the start.
-    [[nodiscard]] std::uint64_t handled() const;
+    /// Turns of all workers that had work, since the start.
+    [[nodiscard]] std::uint64_t busy_turns() const;
 
 private:
     /// One worker's own cache line: it writes, control reads.
     struct alignas(64) Count {
-        std::atomic<std::uint64_t> handled = 0;
+        std::atomic<std::uint64_t> busy_turns = 0;
     };
 
-    void run(unsigned index, config::Idle idle);
-
-    dataplane::Plane& plane_;
-    WakeUp& wake_up_;
-    std::atomic<bool> stopping_ = false;
     std::vector<Count> counts_;
-    std::vector<std::thread> threads_;
+    std::vector<std::unique_ptr<dataplane::WorkerThread>> threads_;  // last: they use the counts
 };
 
 }  // namespace viaduct::console

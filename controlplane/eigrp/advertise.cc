@@ -135,17 +135,26 @@ void Process::set_next_hop(const Interface& i, const Route& r, RouteTlv& t) cons
 }
 
 std::optional<RouteTlv> Process::told(const Interface& i, Ipv4Prefix p, Telling telling) const {
+    const auto it = routes_.find(p);
+    if (it != routes_.end()) {
+        return told(i, it->second, telling);
+    }
+    if (telling != Telling::query && telling != Telling::reply) {
+        return std::nullopt;
+    }
+    // "When a QUERY is received for a route that doesn't exist in our topology table, a REPLY with
+    // infinite metric is sent" (RFC 7868, 4.3).
     RouteTlv t;
     t.prefix = p;
     t.originator = router_id_;
-    const auto it = routes_.find(p);
+    return t;
+}
+
+std::optional<RouteTlv> Process::told(const Interface& i, const Route& r, Telling telling) const {
+    RouteTlv t;
+    t.prefix = r.prefix;
+    t.originator = router_id_;
     const bool must_answer = telling == Telling::query || telling == Telling::reply;
-    if (it == routes_.end()) {
-        // "When a QUERY is received for a route that doesn't exist in our topology table, a REPLY with
-        // infinite metric is sent" (RFC 7868, 4.3).
-        return must_answer ? std::optional(t) : std::nullopt;
-    }
-    const Route& r = it->second;
     if (r.is_active() && !must_answer) {
         return std::nullopt;
     }
@@ -172,7 +181,7 @@ std::optional<RouteTlv> Process::told(const Interface& i, Ipv4Prefix p, Telling 
         return std::nullopt;
     }
     if (t.metric.reachable()) {
-        const auto offset = offset_of(policies_, config_, false, i.name, p);
+        const auto offset = offset_of(policies_, config_, false, i.name, r.prefix);
         t.metric.delay_ps += delay_from_classic(offset);
         set_next_hop(i, r, t);
     }
@@ -234,7 +243,7 @@ std::shared_ptr<OutPacket> Process::packetize_update(Interface& i) {
         const auto& e = log_entries_[at];
         const auto r = routes_.find(e.prefix);
         if (r != routes_.end() && r->second.serial == e.serial) {
-            const auto t = told(i, e.prefix, Telling::update);
+            const auto t = told(i, r->second, Telling::update);
             if (t && !append(b, *t, whom)) {
                 break;
             }
@@ -279,7 +288,7 @@ void Process::packetize_catch_up(TimePoint now, Neighbor& n) {
             const auto& e = log_entries_[at];
             const auto r = routes_.find(e.prefix);
             if (r != routes_.end() && r->second.serial == e.serial) {
-                const auto t = told(i, e.prefix, telling);
+                const auto t = told(i, r->second, telling);
                 if (t && !append(b, *t, whom)) {
                     break;
                 }

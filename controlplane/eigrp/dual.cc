@@ -102,38 +102,45 @@ void Process::go_active(TimePoint now, Route& r, std::uint8_t origin_flag, Input
     Active& a = *r.active;
     a.origin_flag = origin_flag;
     a.since = now;
-    const Path* s = successor_path(r);
-    a.by_successor = s == nullptr ? kInfinity : s->distance;
-    // What we report while active is the distance by the old successor, and feasible distance is reset
-    // to it: "new Feasible Successors are compared to the metric which made the route go to ACTIVE
-    // State with the current successor" (5).
-    r.fd = r.rd = a.by_successor;
-    if (s != nullptr) {
-        r.reported = total_of(*s);
-    } else {
-        r.reported.delay_ps = kUnreachableDelay;
-    }
+    freeze(r);
     if (origin_flag == 3) {
         a.reply_to = in.from;
     } else if (in.kind == Input::Kind::query) {
         reply(r, in.from);
     }
     install_frozen(r);
-    send_queries(now, r, in);
+    ask(now, r, in);
     mark_summaries(r.prefix);
-    if (const auto half = half_active_time(); half && !a.pending.empty()) {
-        timers_.set(key(Timer::active, route_id(r.prefix)), now + *half);
-    }
     if (a.pending.empty()) {
         complete(now, r);
+    }
+}
+
+// What we report while active is the distance by the old successor, and feasible distance is reset to
+// it: "new Feasible Successors are compared to the metric which made the route go to ACTIVE State with
+// the current successor" (5).
+void Process::freeze(Route& r) {
+    const Path* s = successor_path(r);
+    r.active->by_successor = s == nullptr ? kInfinity : s->distance;
+    r.fd = r.rd = r.active->by_successor;
+    if (s != nullptr) {
+        r.reported = total_of(*s);
+    } else {
+        r.reported.delay_ps = kUnreachableDelay;
+    }
+}
+
+void Process::ask(TimePoint now, Route& r, Input in) {
+    send_queries(r, in);
+    if (const auto half = half_active_time(); half && !r.active->pending.empty()) {
+        timers_.set(key(Timer::active, route_id(r.prefix)), now + *half);
     }
 }
 
 // "A QUERY is sent to all neighbors on all interfaces that are not split horizon." The interface of the
 // successor whose word made the route active is left out if nobody else is there; with others on it we
 // ask them too, which the RFC leaves open and loop freedom wants. Stub routers are not asked.
-void Process::send_queries(TimePoint now, Route& r, Input in) {
-    (void)now;
+void Process::send_queries(Route& r, Input in) {
     Active& a = *r.active;
     const bool by_successor =
         in.from != kSelf && in.from == r.successor && in.kind != Input::Kind::neighbor_down;
@@ -220,18 +227,8 @@ void Process::complete(TimePoint now, Route& r) {
         if (best == nullptr || !feasible(r, *best)) {
             // (11), (12): the last reply came, there is no feasible successor: ask again.
             a.origin_flag = a.origin_flag == 0 ? 1 : 3;
-            const Path* s = successor_path(r);
-            a.by_successor = s == nullptr ? kInfinity : s->distance;
-            r.fd = r.rd = a.by_successor;
-            if (s != nullptr) {
-                r.reported = total_of(*s);
-            } else {
-                r.reported.delay_ps = kUnreachableDelay;
-            }
-            send_queries(now, r, Input{});
-            if (const auto half = half_active_time(); half && !a.pending.empty()) {
-                timers_.set(key(Timer::active, route_id(r.prefix)), now + *half);
-            }
+            freeze(r);
+            ask(now, r, Input{});
             if (!a.pending.empty()) {
                 return;
             }
@@ -426,42 +423,45 @@ void Process::reply(Route& r, NeighborId to) {
     }
 }
 
+bool Process::is_consistent(const Route& r) const {
+    const auto known = [this](NeighborId n) { return n == kSelf || by_id_.contains(n); };
+    const bool ways = std::all_of(
+        r.paths.begin(), r.paths.end(), [&](const Path& p) { return known(p.neighbor); });
+    if (!r.is_active()) {
+        return ways && (!r.has_successor || r.fd <= r.rd);
+    }
+    const auto& pending = r.active->pending;
+    return ways && !pending.empty() && std::all_of(pending.begin(), pending.end(), known);
+}
+
+bool Process::is_consistent(const Interface& i) const {
+    std::size_t lagging = 0;
+    std::size_t up = 0;
+    for (const auto& [address, n] : i.neighbors) {
+        lagging += n->lagging() ? 1U : 0U;
+        up += n->state == NeighborState::up ? 1U : 0U;
+        // A packet under way has its timer; one that waits stands in the ready list.
+        const bool moves =
+            !n->lagging() || n->in_ready || timers_.armed(key(Timer::retransmit, n->id));
+        if (!moves || !timers_.armed(key(Timer::hold, n->id))) {
+            return false;
+        }
+    }
+    return lagging == i.lagging && up == i.up;
+}
+
 bool Process::is_consistent() const {
     std::size_t active = 0;
     for (const auto& [prefix, r] : routes_) {
-        if (r.prefix != prefix || (!r.is_active() && r.has_successor && r.fd > r.rd) ||
-            (r.is_active() && r.active->pending.empty())) {
-            return false;
-        }
         active += r.is_active() ? 1U : 0U;
-        for (const auto& p : r.paths) {
-            if (p.neighbor != kSelf && !by_id_.contains(p.neighbor)) {
-                return false;
-            }
-        }
-        if (r.is_active() && std::any_of(r.active->pending.begin(),
-                                         r.active->pending.end(),
-                                         [&](NeighborId n) { return !by_id_.contains(n); })) {
+        if (r.prefix != prefix || !is_consistent(r)) {
             return false;
         }
     }
     std::size_t neighbors = 0;
     for (const auto& [index, i] : interfaces_) {
-        std::size_t lagging = 0;
-        std::size_t up = 0;
-        for (const auto& [address, n] : i.neighbors) {
-            lagging += n->lagging() ? 1U : 0U;
-            up += n->state == NeighborState::up ? 1U : 0U;
-            ++neighbors;
-            // A packet under way has its timer; one that waits stands in the ready list.
-            if (n->lagging() && !n->in_ready && !timers_.armed(key(Timer::retransmit, n->id))) {
-                return false;
-            }
-            if (!timers_.armed(key(Timer::hold, n->id))) {
-                return false;
-            }
-        }
-        if (lagging != i.lagging || up != i.up) {
+        neighbors += i.neighbors.size();
+        if (!is_consistent(i)) {
             return false;
         }
     }

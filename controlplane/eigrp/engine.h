@@ -40,6 +40,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/ios/exec_row.h"
 #include "config/model/routing.h"
 #include "controlplane/eigrp/counters.h"
 #include "controlplane/eigrp/metric.h"
@@ -206,5 +207,8 @@ private:
     Counters counters_;
     std::map<Counter, TimePoint> logged_;
 };
+
+/// `show ip eigrp …`, `show ip protocols`, `clear ip eigrp neighbors` (exec.cc).
+ios::ExecRows exec_rows(Engine& engine);
 
 }  // namespace viaduct::eigrp

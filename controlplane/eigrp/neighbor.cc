@@ -16,6 +16,8 @@ using std::chrono::seconds;
 constexpr auto kStartDelay = milliseconds{20};
 /// An INIT with the number of the adjacency's own INIT is a duplicate for so long, later a restart.
 constexpr auto kInitDuplicateTime = seconds{10};
+/// For so long an older INIT may still be under way from before.
+constexpr auto kInitStaleTime = seconds{1};
 /// With more neighbours the expedited hello goes to the new one alone.
 constexpr std::size_t kMulticastHelloNeighbors = 8;
 
@@ -122,6 +124,7 @@ Neighbor& Process::new_neighbor(TimePoint now, Interface& i, Ipv4Address a, cons
     n.interface = &i;
     n.since = now;
     n.last_heard = now;
+    n.last_update = now;
     n.hold = seconds{i.hold_s};
     n.serial = next_serial_++;
     i.neighbors[a] = std::move(owned);
@@ -145,7 +148,9 @@ void Process::start_neighbor(TimePoint now, Neighbor& n) {
     // "The initial NULL UPDATE packet sent MUST have the INIT-flag set and containing no topology
     // information."
     Body b{ByteWriter{}, 0};
-    enqueue(n, new_packet(Opcode::update, kFlagInit, b));
+    auto init = new_packet(Opcode::update, kFlagInit, b);
+    n.own_init_sequence = init->sequence;
+    enqueue(n, std::move(init));
 }
 
 void Process::neighbor_up(TimePoint now, Neighbor& n) {
@@ -285,6 +290,7 @@ void Process::neighbor_down(TimePoint now, Neighbor& n, std::string_view reason)
         i.stubs -= n.stub ? 1U : 0U;
     }
     i.wide -= takes_wide(n) ? 1U : 0U;
+    i.srtt_sum -= n.srtt_ms;
     by_id_.erase(id);
     i.neighbors.erase(n.address);
     want_flush(i);
@@ -307,6 +313,10 @@ void Process::forget_paths(TimePoint now, NeighborId id) {
 
 bool Process::recently_started(TimePoint now, const Neighbor& n) {
     return now - n.since < kInitDuplicateTime;
+}
+
+bool Process::just_started(TimePoint now, const Neighbor& n) {
+    return now - n.since < kInitStaleTime;
 }
 
 void Process::clear_neighbors(TimePoint now,

@@ -33,7 +33,7 @@ Process::Process(
       options_(options),
       actions_(actions),
       // IOS begins with 1. Somewhere else each time, so that a restart is not taken for a duplicate.
-      sequence_(static_cast<std::uint32_t>(random.below(0xFFFF))) {}
+      sequence_(static_cast<std::uint32_t>(random.below(4096))) {}
 
 void Process::reconcile(TimePoint now, const World& world) {
     apply_config(now, world);

@@ -140,6 +140,8 @@ private:
     [[nodiscard]] std::uint16_t stub_flags() const;
     [[nodiscard]] SoftwareVersion own_version() const;
     static bool recently_started(TimePoint now, const Neighbor& n);
+    static bool just_started(TimePoint now, const Neighbor& n);
+    Neighbor& renew_neighbor(TimePoint now, Neighbor& n);
 
     // receive.cc
     void drop(TimePoint now, Counter c, const Interface* i, Ipv4Address source);
@@ -149,6 +151,8 @@ private:
     void on_body(TimePoint now, Neighbor& n, const Packet& p);
     void on_route(TimePoint now, Neighbor& n, Opcode op, const RouteTlv& t);
     void count_received(const Header& h);
+    void on_interface_timer(TimePoint now, Timer timer, IfIndex index);
+    void on_neighbor_timer(TimePoint now, Timer timer, NeighborId id);
     Metric received_metric(const Interface& i, const RouteTlv& t);
     void record(const Neighbor& n, Route& r, const RouteTlv& t, const Metric& m);
 
@@ -189,6 +193,7 @@ private:
     enum class Telling : std::uint8_t { table, update, query, reply };
     void touch(TimePoint now, Route& r);
     [[nodiscard]] std::optional<RouteTlv> told(const Interface& i, Ipv4Prefix p, Telling t) const;
+    [[nodiscard]] std::optional<RouteTlv> told(const Interface& i, const Route& r, Telling t) const;
     /// never: by configuration, so nobody was ever told. not_now: withdraw it.
     enum class Visibility : std::uint8_t { yes, not_now, never };
     [[nodiscard]] Visibility visibility(const Interface& i, const Route& r) const;
@@ -221,7 +226,11 @@ private:
     void passive_input(TimePoint now, Route& r, Input in);
     void active_input(TimePoint now, Route& r, Input in);
     void go_active(TimePoint now, Route& r, std::uint8_t origin_flag, Input in);
-    void send_queries(TimePoint now, Route& r, Input in);
+    void freeze(Route& r);
+    void ask(TimePoint now, Route& r, Input in);
+    void send_queries(Route& r, Input in);
+    [[nodiscard]] bool is_consistent(const Route& r) const;
+    [[nodiscard]] bool is_consistent(const Interface& i) const;
     void complete(TimePoint now, Route& r);
     void adopt(TimePoint now, Route& r);
     void install(Route& r);

@@ -242,45 +242,63 @@ void Process::on_reliable(TimePoint now, Neighbor& n, const Packet& p, bool by_m
     on_body(now, n, p);
 }
 
+// The peer begins anew. Three cases: it answers the INIT of this very adjacency, or ours is not
+// acknowledged yet – then ours still stands and only what we had from it is void; or it has forgotten us.
 void Process::on_init(TimePoint now, Neighbor& n, const Packet& p) {
     const auto sequence = p.header.sequence;
+    const auto acknowledge = [this](Neighbor& to, std::uint32_t s) {
+        to.ack_owed = s;
+        acks_.push_back(to.id);
+    };
     Neighbor* to = &n;
     if (n.init_received) {
-        if (sequence == n.init_sequence && recently_started(now, n)) {
+        const bool duplicate = sequence == n.init_sequence && recently_started(now, n);
+        const bool stale = sequence_before(sequence, n.init_sequence) && just_started(now, n);
+        if (duplicate || stale) {
             counters_.add(Counter::drop_duplicate);
-            n.ack_owed = sequence;
-            acks_.push_back(n.id);
+            acknowledge(n, sequence);
             return;
         }
-        // "Useful when a neighbor goes down and comes back up before the router detects it went down."
-        Interface& i = *n.interface;
-        const auto address = n.address;
-        const auto hold = n.hold;
-        const auto version = n.version;
-        const auto known = n.version_known;
-        const auto stub = n.stub;
-        neighbor_down(now, n, "peer restarted");
-        to = &new_neighbor(now, i, address, nullptr);
-        to->hold = hold;
-        to->version = version;
-        to->version_known = known;
-        to->stub = stub;
-        i.wide += takes_wide(*to) ? 1U : 0U;
-        timers_.set(key(Timer::hold, to->id), now + to->hold * 2 / 3);
+        const bool answers_ours = p.header.ack != 0 && p.header.ack == n.own_init_sequence;
+        if (n.state == NeighborState::pending || answers_ours) {
+            // Without this two routers that restart at once would restart each other for ever.
+            forget_paths(now, n.id);
+        } else {
+            to = &renew_neighbor(now, n);
+        }
     }
     to->init_received = true;
     to->init_sequence = sequence;
     to->last_sequence = sequence;
-    to->ack_owed = sequence;
-    acks_.push_back(to->id);
+    acknowledge(*to, sequence);
     // "When a router sends an UPDATE with the INIT-Flag set … the receiving neighbor must also send an
     // UPDATE with the INIT-Flag." Ours carries the acknowledgement.
     start_neighbor(now, *to);
     on_body(now, *to, p);
 }
 
+// "Useful when a neighbor goes down and comes back up before the router detects it went down."
+Neighbor& Process::renew_neighbor(TimePoint now, Neighbor& n) {
+    Interface& i = *n.interface;
+    const auto address = n.address;
+    const auto hold = n.hold;
+    const auto version = n.version;
+    const auto known = n.version_known;
+    const auto stub = n.stub;
+    neighbor_down(now, n, "peer restarted");
+    Neighbor& fresh = new_neighbor(now, i, address, nullptr);
+    fresh.hold = hold;
+    fresh.version = version;
+    fresh.version_known = known;
+    fresh.stub = stub;
+    i.wide += takes_wide(fresh) ? 1U : 0U;
+    timers_.set(key(Timer::hold, fresh.id), now + hold * 2 / 3);
+    return fresh;
+}
+
 void Process::on_body(TimePoint now, Neighbor& n, const Packet& p) {
     const auto op = p.header.opcode;
+    n.last_update = now;
     switch (op) {
     case Opcode::update:
     case Opcode::query:
@@ -339,8 +357,8 @@ void Process::on_route(TimePoint now, Neighbor& n, Opcode op, const RouteTlv& t)
     }
     const Interface& i = *n.interface;
     const Metric m = received_metric(i, t);
-    auto it = routes_.find(t.prefix);
-    if (it == routes_.end()) {
+    auto it = routes_.lower_bound(t.prefix);
+    if (it == routes_.end() || it->first != t.prefix) {
         if (!m.reachable()) {
             if (op == Opcode::query) {
                 n.replies.push_back(t.prefix);
@@ -356,8 +374,8 @@ void Process::on_route(TimePoint now, Neighbor& n, Opcode op, const RouteTlv& t)
             }
             return;
         }
-        route_for(t.prefix);
-        it = routes_.find(t.prefix);
+        it = routes_.try_emplace(it, t.prefix);
+        it->second.prefix = t.prefix;
     }
     Route& r = it->second;
     record(n, r, t, m);
@@ -408,41 +426,47 @@ void Process::record(const Neighbor& n, Route& r, const RouteTlv& t, const Metri
     }
 }
 
+void Process::on_interface_timer(TimePoint now, Timer timer, IfIndex index) {
+    const auto i = interfaces_.find(index);
+    if (i == interfaces_.end()) {
+        return;
+    }
+    if (timer == Timer::hello) {
+        send_hello(now, i->second);
+        schedule_hello(now, i->second);
+    } else {
+        want_flush(i->second);
+    }
+}
+
+void Process::on_neighbor_timer(TimePoint now, Timer timer, NeighborId id) {
+    Neighbor* n = find(id);
+    if (n == nullptr) {
+        return;
+    }
+    if (timer == Timer::hold) {
+        on_hold_timer(now, *n);
+    } else if (timer == Timer::retransmit) {
+        on_retransmit(now, *n);
+    } else {
+        start_neighbor(now, *n);
+    }
+}
+
 void Process::on_time(TimePoint now) {
     while (const auto due = timers_.pop(now)) {
         const auto id = *due & 0x00FFFFFFFFFFFFFFU;
         const auto timer = static_cast<Timer>(*due >> 56U);
         switch (timer) {
         case Timer::hello:
-        case Timer::flush: {
-            const auto i = interfaces_.find(IfIndex{static_cast<std::uint16_t>(id)});
-            if (i == interfaces_.end()) {
-                break;
-            }
-            if (timer == Timer::hello) {
-                send_hello(now, i->second);
-                schedule_hello(now, i->second);
-            } else {
-                want_flush(i->second);
-            }
+        case Timer::flush:
+            on_interface_timer(now, timer, IfIndex{static_cast<std::uint16_t>(id)});
             break;
-        }
         case Timer::hold:
         case Timer::retransmit:
-        case Timer::start: {
-            Neighbor* n = find(static_cast<NeighborId>(id));
-            if (n == nullptr) {
-                break;
-            }
-            if (timer == Timer::hold) {
-                on_hold_timer(now, *n);
-            } else if (timer == Timer::retransmit) {
-                on_retransmit(now, *n);
-            } else {
-                start_neighbor(now, *n);
-            }
+        case Timer::start:
+            on_neighbor_timer(now, timer, static_cast<NeighborId>(id));
             break;
-        }
         case Timer::active:
             on_active_timer(now,
                             Ipv4Prefix{Ipv4Address{static_cast<std::uint32_t>(id >> 8U)},

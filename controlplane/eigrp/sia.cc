@@ -19,7 +19,9 @@ std::optional<Duration> Process::half_active_time() const {
     if (config_.active_time_disabled) {
         return std::nullopt;
     }
-    return std::chrono::minutes{config_.active_time_minutes.value_or(kDefaultActiveMinutes)} / 2;
+    const Duration whole =
+        std::chrono::minutes{config_.active_time_minutes.value_or(kDefaultActiveMinutes)};
+    return whole / 2;
 }
 
 void Process::on_active_timer(TimePoint now, Ipv4Prefix prefix) {

@@ -52,6 +52,7 @@ struct Neighbor {
     Duration hold{};
     TimePoint since{};  // of the adjacency
     TimePoint last_heard{};
+    TimePoint last_update{};
     std::uint32_t serial = 0;  // H column of `show`
 
     // Receiving.
@@ -65,7 +66,8 @@ struct Neighbor {
     // Sending.
     std::deque<QueuedPacket> queue;
     bool in_ready = false;  // stands in the interface's ready list
-    bool started = false;  // INIT is in the queue
+    bool started = false;  // INIT is in the queue, or was
+    std::uint32_t own_init_sequence = 0;
     std::optional<CatchUp> catch_up;
     std::vector<Ipv4Prefix> replies;  // to be put into REPLY packets
     std::vector<Ipv4Prefix> sia_queries;  // likewise
@@ -106,6 +108,7 @@ struct Interface {
     std::size_t catching_up = 0;
     std::size_t wide = 0;  // neighbours that take wide TLVs
 
+    std::uint64_t srtt_sum = 0;  // of its neighbours, ms
     std::uint64_t cursor = 0;  // in the log of changes
     std::uint64_t told_before = 0;  // the cursor before the packet being sent
     std::vector<Ipv4Prefix> queries;  // to be multicast

@@ -55,11 +55,7 @@ std::uint64_t Process::pacing_ms(const Interface& i, std::size_t bytes) {
 }
 
 std::uint64_t Process::flow_timer_ms(const Interface& i) {
-    std::uint64_t sum = 0;
-    for (const auto& [address, n] : i.neighbors) {
-        sum += n->srtt_ms;
-    }
-    const auto mean = i.neighbors.empty() ? 0 : sum / i.neighbors.size();
+    const auto mean = i.neighbors.empty() ? 0 : i.srtt_sum / i.neighbors.size();
     return std::max(kFlowTimerMinimumMs, 4 * mean);
 }
 
@@ -107,7 +103,9 @@ void Process::on_ack(TimePoint now, Neighbor& n, std::uint32_t sequence) {
     if (head.tries == 1) {
         const auto rtt = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
             std::chrono::duration_cast<milliseconds>(now - head.first_sent).count(), 1, 60000));
+        n.interface->srtt_sum -= n.srtt_ms;
         n.srtt_ms = n.srtt_ms == 0 ? rtt : (7 * n.srtt_ms + rtt) / 8;
+        n.interface->srtt_sum += n.srtt_ms;
     }
     const bool init = (head.packet->flags & kFlagInit) != 0;
     n.queue.pop_front();

@@ -98,7 +98,7 @@ bool read_classic_route(ByteReader in, bool external, RouteTlv& r) {
 }
 
 // RFC 7868, 6.9, in the form that tshark (its dissector is Cisco's) reads: TID before AFI, router id,
-// wide metric, extended attributes, [exterior as in classic], next hop, destination. The RFC's figures
+// wide metric, extended attributes, next hop, [exterior as in classic], destination. The RFC's figures
 // have AFI first and no next hop; AFI first is accepted.
 bool read_wide_route(ByteReader in, bool external, RouteTlv& r) {
     r.style = MetricStyle::wide;
@@ -117,10 +117,10 @@ bool read_wide_route(ByteReader in, bool external, RouteTlv& r) {
     in.u16();
     r.flags = static_cast<std::uint8_t>(in.u16());
     in.skip(attribute_words * 2);
+    r.next_hop = in.address();
     if (external) {
         r.external = read_external(in);
     }
-    r.next_hop = in.address();
     const auto prefix = read_prefix(in);
     if (!prefix || !in.done() || (tid_afi != kAfiIpv4 && tid_afi != kAfiIpv4 << 16U)) {
         return false;
@@ -243,10 +243,10 @@ void write_wide_route(ByteWriter& out, const RouteTlv& r) {
     write_u48(out, std::min(r.metric.delay_ps, kWideUnreachable));
     write_u48(out, r.metric.bandwidth_kbps);
     out.u16(0).u16(r.flags);
+    out.address(r.next_hop);
     if (r.external) {
         write_external(out, *r.external);
     }
-    out.address(r.next_hop);
     write_prefix(out, r.prefix);
 }
 

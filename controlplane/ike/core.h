@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "controlplane/ike/aggressive.h"
 #include "controlplane/ike/children.h"
 #include "controlplane/ike/counters.h"
 #include "controlplane/ike/engine.h"
+#include "controlplane/ike/ezvpn.h"
 #include "controlplane/ike/fragments.h"
 #include "controlplane/ike/informational.h"
 #include "controlplane/ike/main_mode.h"
@@ -20,8 +22,10 @@
 #include "controlplane/ike/policy.h"
 #include "controlplane/ike/quick_mode.h"
 #include "controlplane/ike/requests.h"
+#include "controlplane/ike/sessions.h"
 #include "controlplane/ike/ted.h"
 #include "controlplane/ike/timers.h"
+#include "controlplane/ike/transaction.h"
 
 namespace viaduct::ike {
 
@@ -97,6 +101,10 @@ struct Engine::State {
     Children children;
     Policies policies;
     Fragments fragments;
+    AggressiveMode aggressive;
+    Transactions transactions;
+    Sessions sessions;
+    Ezvpn ezvpn;
     Ted ted;
 
     [[nodiscard]] IkeSa* ike(ConnectionId id) const {

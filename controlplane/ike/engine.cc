@@ -34,6 +34,10 @@ Engine::State::State(Random& random_source,
       children(*this),
       policies(*this),
       fragments(*this),
+      aggressive(*this),
+      transactions(*this),
+      sessions(*this),
+      ezvpn(*this),
       ted(*this) {}
 
 const LocalInterface* Engine::State::interface_with(Ipv4Address address) const {
@@ -110,6 +114,12 @@ void Engine::State::run_timer(const TimerKey& key) {
         return informational.on_timer_keepalive(ike_id);
     case TimerKind::exchange_retransmit:
         return quick_mode.on_timer_retransmit(ike_id, message_id);
+    case TimerKind::transaction_retransmit:
+        return transactions.on_timer_retransmit(ike_id, message_id);
+    case TimerKind::client_setup:
+        return transactions.on_timer_setup(ike_id);
+    case TimerKind::ezvpn_retry:
+        return ezvpn.on_timer_retry(key.owner);
     case TimerKind::exchange_purge:
         return quick_mode.on_timer_purge(ike_id, message_id);
     case TimerKind::child_soft:
@@ -157,6 +167,9 @@ bool disallowed(Engine::State& core, const IkeSa& sa) {
     if (!sa.keyed) {
         return false;
     }
+    if (sa.exchange == ExchangeType::aggressive) {
+        return !core.aggressive.key_stands(sa) || !still_configured(core.crypto(), sa.suite);
+    }
     std::string keyring;
     if (const auto* profile = profile_named(core.crypto(), sa.profile)) {
         keyring = profile->keyring;
@@ -193,6 +206,7 @@ void Engine::configure(TimePoint now,
     for (const auto id : gone) {
         state_->phase1.destroy(id, "configuration changed", Phase1::Notify::yes);
     }
+    state_->ezvpn.configure();
 }
 
 void Engine::on_packet(TimePoint now, const PacketIn& packet) {
@@ -246,7 +260,9 @@ void Engine::on_offload(TimePoint now, crypto::JobResult result) {
     if (sa == nullptr) {
         return;
     }
-    if (exchange == MessageId{}) {
+    if (exchange == MessageId{} && sa->exchange == ExchangeType::aggressive) {
+        state_->aggressive.resume(*sa, std::move(*dh));
+    } else if (exchange == MessageId{}) {
         state_->main_mode.resume(*sa, std::move(*dh));
     } else {
         state_->quick_mode.resume(*sa, exchange, std::move(*dh));
@@ -257,8 +273,9 @@ void Engine::on_authentication(TimePoint now,
                                std::uint64_t request,
                                const AuthenticationResult& result) {
     const Turn turn(*state_, now);
-    (void)request;
-    (void)result;
+    if (state_->config != nullptr) {
+        state_->transactions.on_authentication(request, result);
+    }
 }
 
 void Engine::on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote) {
@@ -301,7 +318,8 @@ void Engine::clear_session(TimePoint now,
     const Turn turn(*state_, now);
     std::vector<ConnectionId> ids;
     for (const auto& [id, sa] : state_->ikes) {
-        if ((!peer || sa->remote.address == *peer) && user.empty()) {
+        if ((!peer || sa->remote.address == *peer) &&
+            (user.empty() || (sa->client && sa->client->user == user))) {
             ids.push_back(id);
         }
     }
@@ -318,12 +336,14 @@ void Engine::clear_session(TimePoint now,
 
 void Engine::ezvpn_connect(TimePoint now, const std::string& name) {
     const Turn turn(*state_, now);
-    (void)name;
+    if (state_->config != nullptr) {
+        state_->ezvpn.connect(name);
+    }
 }
 
 void Engine::ezvpn_disconnect(TimePoint now, const std::string& name) {
     const Turn turn(*state_, now);
-    (void)name;
+    state_->ezvpn.disconnect(name);
 }
 
 TimePoint Engine::next_deadline() const {

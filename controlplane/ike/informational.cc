@@ -43,6 +43,7 @@ void Informational::on_unprotected(IkeSa& sa, const PacketIn& packet, const Head
         if (payload.type == PayloadType::notification) {
             core_.counters.count(Counter::unauthenticated_notify);
             if (const auto n = parse_notification(payload.body)) {
+                core_.aggressive.on_unprotected_notify(sa, n->type);
                 core_.log.debug(Debug::crypto_isakmp,
                                 "{}: Notify {} from {} has no message hash, ignored",
                                 sa.tag(),
@@ -324,7 +325,7 @@ void Informational::on_timer_dpd(ConnectionId id) {
         return;
     }
     // On demand: only if we sent something and nothing came back (RFC 3706, 5.4).
-    const bool wanted = keepalive->periodic || sa->dpd_waiting || traffic.last_out > heard;
+    const bool wanted = keepalive->periodic || (sa->client && sa->client->session) || sa->dpd_waiting || traffic.last_out > heard;
     if (!wanted) {
         core_.timers.set(timer, core_.now + period);
         return;

@@ -116,6 +116,7 @@ enum class NotifyType : std::uint16_t {
     payload_malformed = 16,
     invalid_key_information = 17,
     invalid_id_information = 18,
+    invalid_hash_information = 23,
     authentication_failed = 24,
     connected = 16384,
     responder_lifetime = 24576,

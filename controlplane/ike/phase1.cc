@@ -39,7 +39,7 @@ std::string_view to_string(Phase1State state) {
     case Phase1State::i_am2:
         return "IKE_I_AM2";
     case Phase1State::r_am1:
-        return "IKE_R_AM1";
+        return "IKE_R_AM_AAA_AWAIT";
     case Phase1State::r_am2:
         return "IKE_R_AM2";
     case Phase1State::p1_complete:
@@ -114,7 +114,8 @@ bool Phase1::make_room(const Endpoint& remote) {
         // The oldest that nobody has confirmed makes room; if all are confirmed the newcomer waits.
         const auto oldest =
             std::find_if(core_.half_open.begin(), core_.half_open.end(), [&](const auto& entry) {
-                return core_.ike(entry.second)->state == Phase1State::r_mm2;
+                const auto state = core_.ike(entry.second)->state;
+                return state == Phase1State::r_mm2 || state == Phase1State::r_am2;
             });
         if (oldest == core_.half_open.end()) {
             return false;
@@ -274,8 +275,12 @@ void Phase1::complete(IkeSa& sa) {
                         sa.suite.lifetime_s);
         core_.informational.send_responder_lifetime(sa);
     }
-    const auto waiting = std::exchange(sa.waiting, {});
     const auto id = sa.id;
+    core_.transactions.begin(sa);
+    if (core_.ike(id) == nullptr || !Transactions::ready(sa)) {
+        return;  // refused, or the requests wait until the user is known
+    }
+    const auto waiting = std::exchange(sa.waiting, {});
     for (const auto request : waiting) {
         if (core_.ike(id) != nullptr) {
             core_.requests.on_phase1_ready(request, sa);
@@ -289,6 +294,7 @@ void Phase1::destroy(ConnectionId id, std::string_view reason, Notify notify) {
         return;
     }
     auto& sa = *found;
+    core_.transactions.close(sa, reason, notify);
     if (notify == Notify::yes && sa.complete()) {
         core_.informational.send_delete_ike(sa);
     }
@@ -343,8 +349,8 @@ IkeSa* Phase1::find_complete(Ipv4Address local,
     const auto [first, last] = core_.by_remote.equal_range(remote);
     for (auto it = first; it != last; ++it) {
         auto* sa = core_.ike(it->second);
-        if (sa == nullptr || !sa->complete() || sa->local.address != local ||
-            (port && sa->remote.port != *port) || (!profile.empty() && sa->profile != profile)) {
+        if (sa == nullptr || !sa->complete() || !Transactions::ready(*sa) ||
+            sa->local.address != local || (port && sa->remote.port != *port) || (!profile.empty() && sa->profile != profile)) {
             continue;
         }
         if (best == nullptr || sa->established > best->established ||
@@ -409,6 +415,10 @@ void Phase1::on_timer_setup(ConnectionId id) {
 
 void Phase1::on_timer_retransmit(ConnectionId id) {
     auto* sa = core_.ike(id);
+    if (sa != nullptr && sa->state == Phase1State::r_am2) {
+        core_.aggressive.on_timer_silent(*sa);
+        return;
+    }
     if (sa == nullptr || sa->complete() || sa->last_sent.empty()) {
         return;
     }
@@ -437,7 +447,8 @@ void Phase1::on_timer_retransmit(ConnectionId id) {
 
 void Phase1::on_timer_soft(ConnectionId id) {
     auto* sa = core_.ike(id);
-    if (sa == nullptr || !sa->complete() || !is_newest(*sa) ||
+    // A user's next phase 1 is his client's affair: it begins with his password.
+    if (sa == nullptr || !sa->complete() || sa->client || !is_newest(*sa) ||
         !core_.children.any_with(sa->local.address, sa->remote.address)) {
         return;
     }

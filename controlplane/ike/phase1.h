@@ -7,7 +7,7 @@
 // all tables; the classes around it are the exchanges:
 //
 //   receive.cc ──► MainMode ───┐
-//      │     ├───► (Aggressive)├──► Phase1 ──► Requests ──► QuickMode ──► Children
+//      │     ├───► Aggressive ┼──► Phase1 ──► Requests ──► QuickMode ──► Children
 //      │     ├───► Informational            (acquires wait    (phase 2)    (pairs of SAs:
 //      │     └───► QuickMode                 for phase 1)                   life, rekey, end)
 //   Timers (one ordered set)
@@ -51,7 +51,7 @@
 // source and in total, and at the total limit the oldest unconfirmed one makes room. A responder never
 // retransmits in phase 1: what a spoofed source gets is one packet, not larger than what came.
 //
-// Supported: main mode with pre-shared keys; policies, keys by longest match, keyrings, profiles by
+// Supported: main and aggressive mode with pre-shared keys; policies, keys by longest match, keyrings, profiles by
 // identity; NAT traversal (RFC 3947, drafts 02, 03, 07) with float; DPD; INITIAL-CONTACT; deletes; PFS;
 // responder lifetimes; several transform sets; crypto maps, dynamic maps, tunnel protection; fragments of
 // IKE messages received.
@@ -66,6 +66,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/ike/client.h"
 #include "controlplane/ike/engine.h"
 #include "controlplane/ike/keys.h"
 #include "controlplane/ike/proposals.h"
@@ -181,6 +182,7 @@ struct IkeSa {
 
     Suite suite;
     Bytes sa_body;  // SAi_b
+    Bytes answer_body;  // aggressive mode, responder: message 2's SA payload
     Bytes own_id;  // bodies of the ID payloads
     Bytes peer_id_body;
     Identity peer_id;
@@ -194,6 +196,7 @@ struct IkeSa {
     Bytes iv;  // chain of phase 1; in the end its last block
     Secret pre_shared_key;
     std::string keyring;  // where the key was found
+    bool no_xauth = false;  // the key says so
     std::string profile;  // ISAKMP profile; empty: none
     NatState nat;
     PeerAbilities peer;
@@ -209,6 +212,7 @@ struct IkeSa {
     PayloadType parked_first = PayloadType::none;  // the rest of the message that waits for it
     Bytes parked;
 
+    std::unique_ptr<RemoteClient> client;  // remote access, either role
     std::map<MessageId, QuickExchange> exchanges;
     std::vector<RequestId> waiting;  // start when phase 1 is complete
     std::optional<ConnectionId> replaces;  // the ISAKMP SA that this one follows

@@ -72,14 +72,26 @@ void note_nat_vendor(Engine::State& core, IkeSa& sa, VendorId id) {
 
 }  // namespace
 
+bool xauth_configured(const config::CryptoConfig& crypto) {
+    return std::any_of(crypto.profiles.begin(),
+                       crypto.profiles.end(),
+                       [](const auto& entry) {
+                           return !entry.second.client_authentication_list.empty();
+                       }) ||
+           std::any_of(crypto.maps.begin(), crypto.maps.end(), [](const auto& entry) {
+               return !entry.second.client_authentication_list.empty();
+           });
+}
+
 Suite suite_with_defaults() {
     return {};
 }
 
 SuiteWishes wishes_for(const Engine::State& core, const IkeSa& sa) {
-    (void)core;
     SuiteWishes wishes;
     wishes.pre_shared = !sa.pre_shared_key.empty();
+    // Who the peer is shows later; a client of whatever profile may offer XAUTH.
+    wishes.xauth = !sa.initiator() && !sa.no_xauth && xauth_configured(core.crypto());
     return wishes;
 }
 
@@ -101,10 +113,7 @@ void add_ability_vendor_ids(Engine::State& core, const IkeSa& sa, ChainWriter& c
     chain.add(PayloadType::vendor_id, vendor_id_body(VendorId::dpd));
     const auto own = sa.initiator() ? sa.cookie_i : sa.cookie_r;
     chain.add(PayloadType::vendor_id, ios_vendor_id(own, core.random.u64()));
-    const auto& profiles = core.crypto().profiles;
-    if (std::any_of(profiles.begin(), profiles.end(), [](const auto& entry) {
-            return !entry.second.client_authentication_list.empty();
-        })) {
+    if (!sa.initiator() && xauth_configured(core.crypto())) {
         chain.add(PayloadType::vendor_id, vendor_id_body(VendorId::xauth));
     }
 }
@@ -239,6 +248,7 @@ bool find_pre_shared_key(Engine::State& core, IkeSa& sa) {
                    sa.remote.address.to_string());
     sa.pre_shared_key = std::move(found->key);
     sa.keyring = std::move(found->keyring);
+    sa.no_xauth = found->no_xauth;
     return true;
 }
 

@@ -32,6 +32,9 @@ bool is_first_contact(const Engine::State& core, const IkeSa& sa);
 void read_phase1_notifies(Engine::State& core, IkeSa& sa, const Chain& chain);
 void process_initial_contact(Engine::State& core, IkeSa& sa);
 
+/// Some profile or crypto map asks users for name and password.
+bool xauth_configured(const config::CryptoConfig& crypto);
+
 Suite suite_with_defaults();
 SuiteWishes wishes_for(const Engine::State& core, const IkeSa& sa);
 

@@ -64,6 +64,9 @@ const config::CryptoPolicy* Policies::of(const PolicyRef& ref) const {
     if (!ref.crypto_map.empty()) {
         return entry_of(ref);
     }
+    if (!ref.ezvpn.empty()) {
+        return &core_.ezvpn.policy();
+    }
     const auto it = core_.crypto().ipsec_profiles.find(ref.ipsec_profile);
     return it == core_.crypto().ipsec_profiles.end() ? nullptr : &it->second;
 }
@@ -214,6 +217,12 @@ std::optional<PolicyRef> Policies::select_tunnel(const IkeSa& sa, const ProxyPai
 }
 
 std::optional<PolicyRef> Policies::select(const IkeSa& sa, const ProxyPair& proxies) const {
+    if (sa.client && sa.initiator()) {
+        return core_.ezvpn.select(sa, proxies);
+    }
+    if (!Transactions::owns(sa, proxies.remote)) {
+        return std::nullopt;
+    }
     if (auto tunnel = select_tunnel(sa, proxies)) {
         return tunnel;
     }
@@ -222,6 +231,12 @@ std::optional<PolicyRef> Policies::select(const IkeSa& sa, const ProxyPair& prox
             continue;
         }
         if (auto ref = select_map(interface, sa, proxies)) {
+            // A template takes what the peer proposes, but nobody gets an address that another one leases.
+            const auto& remote = proxies.remote;
+            if (!ref->dynamic_map.empty() && core_.transactions.pools.leased_to_others(
+                                                 remote.address, remote.mask, sa.id)) {
+                return std::nullopt;
+            }
             return ref;
         }
     }
@@ -238,6 +253,9 @@ bool Policies::still_allows(const PolicyRef& ref,
         });
     if (interface == core_.interfaces.end() || of(ref) == nullptr) {
         return false;
+    }
+    if (!ref.ezvpn.empty()) {
+        return core_.ezvpn.stands(ref) && interface->address == local;
     }
     if (ref.crypto_map.empty()) {
         return interface->ipsec_profile == ref.ipsec_profile && interface->address == local &&
@@ -258,6 +276,9 @@ bool Policies::still_allows(const PolicyRef& ref,
 std::vector<ChildSuite> Policies::suites(const config::CryptoPolicy& policy,
                                          bool transport_possible,
                                          const IkeSa& sa) const {
+    if (&policy == &core_.ezvpn.policy()) {
+        return core_.ezvpn.suites(sa);
+    }
     std::vector<ChildSuite> out;
     for (const auto& name : policy.transform_sets) {
         const auto set = core_.crypto().transform_sets.find(name);
@@ -297,6 +318,12 @@ bool Policies::accepts(const config::CryptoPolicy& policy,
     // Encapsulated if and only if there is a NAT: raw ESP would not pass it.
     if (offered.udp() != sa.nat.detected()) {
         return false;
+    }
+    if (&policy == &core_.ezvpn.policy()) {
+        const auto own = core_.ezvpn.suites(sa);
+        return std::any_of(own.begin(), own.end(), [&](const auto& suite) {
+            return suite.cipher == offered.cipher && suite.auth == offered.auth;
+        });
     }
     // `set pfs` demands at least that group's exchange; without it the peer may still want PFS.
     if (policy.pfs && offered.group != policy.pfs) {

@@ -148,6 +148,10 @@ Child& QuickMode::make_child(IkeSa& sa, QuickExchange& x) {
         p.proxies.local.address = sa.local.address;
         p.proxies.remote.address = sa.remote.address;
     }
+    if (sa.client && !sa.initiator()) {
+        p.user = sa.client->user;
+        p.assigned_address = sa.client->address;
+    }
     child.suite = *x.chosen;
     child.role = x.role;
     child.ike = sa.id;

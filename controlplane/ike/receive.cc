@@ -42,6 +42,27 @@ void receive_main(Engine::State& core, const PacketIn& packet, const Header& hea
     core.main_mode.on_message(*sa, packet, header);
 }
 
+void receive_aggressive(Engine::State& core, const PacketIn& packet, const Header& header) {
+    if (header.message_id != MessageId{}) {
+        core.counters.count(Counter::unexpected_message);
+        return;
+    }
+    if (header.responder == Cookie{}) {
+        core.aggressive.on_first(packet, header);
+        return;
+    }
+    auto* sa = find_sa(core, header);
+    if (sa == nullptr) {
+        core.counters.count(Counter::unknown_cookie);
+        return;
+    }
+    if (sa->exchange != ExchangeType::aggressive) {
+        core.counters.count(Counter::unexpected_exchange);
+        return;
+    }
+    core.aggressive.on_message(*sa, packet, header);
+}
+
 void receive_protected(Engine::State& core, const PacketIn& packet, const Header& header) {
     auto* sa = find_sa(core, header);
     if (sa == nullptr) {
@@ -60,7 +81,13 @@ void receive_protected(Engine::State& core, const PacketIn& packet, const Header
         core.counters.count(Counter::unexpected_message);
         return;
     }
-    if (header.exchange == ExchangeType::quick) {
+    if (header.exchange == ExchangeType::transaction) {
+        core.transactions.on_message(*sa, packet, header);
+    } else if (header.exchange == ExchangeType::quick) {
+        if (!Transactions::ready(*sa)) {
+            core.counters.count(Counter::unexpected_message);  // no SAs before the user is known
+            return;
+        }
         core.quick_mode.on_message(*sa, packet, header);
     } else {
         core.informational.on_message(*sa, packet, header);
@@ -72,7 +99,11 @@ void dispatch(Engine::State& core, const PacketIn& packet, const Header& header)
     case ExchangeType::main:
         receive_main(core, packet, header);
         return;
+    case ExchangeType::aggressive:
+        receive_aggressive(core, packet, header);
+        return;
     case ExchangeType::quick:
+    case ExchangeType::transaction:
     case ExchangeType::informational:
         receive_protected(core, packet, header);
         return;

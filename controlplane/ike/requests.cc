@@ -105,6 +105,10 @@ void Requests::initiate(Request& request) {
     const auto local = request.acquire.local;
     const auto remote = request.acquire.peers[request.next_peer];
     const auto* policy = core_.policies.of(request.acquire.policy);
+    if (!request.acquire.policy.ezvpn.empty()) {
+        give_up(id, "the EzVPN session has ended");  // phase 1 is begun by its own rules
+        return;
+    }
     const Cookie cookie{core_.random.u64() | 1U};
     auto* sa =
         core_.phase1.create(Role::initiator, {local, kPortIsakmp}, {remote, kPortIsakmp}, cookie);
@@ -127,6 +131,10 @@ void Requests::on_phase1_ready(RequestId id, IkeSa& sa) {
     }
     auto& request = it->second;
     request.ike = sa.id;
+    if (!Transactions::ready(sa)) {
+        sa.waiting.push_back(id);
+        return;
+    }
     switch (core_.children.progress(request.acquire.policy, request.acquire.proxies, sa)) {
     case Children::Progress::half:
         // The peer is building a pair for this flow: ours would only collide with it.

@@ -21,6 +21,9 @@ enum class TimerKind : std::uint8_t {
     dpd,
     nat_keepalive,
     exchange_retransmit,  // owner: IKE SA, detail: message ID
+    transaction_retransmit,
+    client_setup,  // XAUTH and Mode-Config take too long, or the next step is due
+    ezvpn_retry,  // owner: an EzVPN client's number
     exchange_purge,  // a finished exchange is forgotten
     child_soft,  // owner: IPsec SA pair
     child_outbound_end,

@@ -210,6 +210,9 @@ void Lab::run_real(TimePoint until, const std::function<bool()>& stop, bool& sto
         }
         const auto next = std::min(until, scheduler_.next_event());
         poller_.wait(std::max<Duration>(next - real_now(), Duration{}));
+        // What arrived, arrived now: first everything before, then the newcomers.
+        scheduler_.run_until(std::max(real_now(), scheduler_.now()), stop);
+        poller_.dispatch();
         stop();  // a wake() from outside may be what it waits for
     }
 }

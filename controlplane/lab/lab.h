@@ -86,6 +86,8 @@ public:
     /// From now on time goes as the wall's clock does.
     void enter_real_time();
 
+    [[nodiscard]] Pace pace() const { return options_.pace; }
+
     [[nodiscard]] std::uint64_t events() const { return scheduler_.events(); }
 
     // ── people and scripts ──
@@ -118,6 +120,11 @@ public:
 
     /// Wakes run_until() in real time; may be called from another thread.
     void wake() { poller_.wake(); }
+
+    /// The same when this descriptor (the caller's) becomes readable; until then nobody reads it.
+    void wake_on(int descriptor) {
+        poller_.watch(descriptor, [] {});
+    }
 
     void flush_captures();
 

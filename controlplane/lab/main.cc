@@ -55,10 +55,9 @@ public:
 
     [[nodiscard]] int descriptor() const { return descriptor_; }
 
-    /// Cheap: looks only every now and then.
-    bool came() {
-        constexpr unsigned kEvery = 1024;
-        if (!came_ && ++asked_ % kEvery == 0) {
+    /// Looks only once in `every` calls.
+    bool came(unsigned every) {
+        if (!came_ && ++asked_ % every == 0) {
             signalfd_siginfo info{};
             came_ = read(descriptor_, &info, sizeof(info)) > 0;
         }
@@ -206,8 +205,11 @@ int run_scripted(lab::Lab& lab,
     if (!script) {
         return say(script.error().message, kBadInput);
     }
+    // In virtual time this is asked millions of times.
+    const unsigned every = lab.pace() == lab::Pace::wall_clock ? 1 : 1024;
+    lab.wake_on(signals.descriptor());
     const auto end =
-        lab::run_script(lab, *script, std::cout, [&signals] { return signals.came(); });
+        lab::run_script(lab, *script, std::cout, [&signals, every] { return signals.came(every); });
     std::cout.flush();
     return end.passed ? 0 : say(end.message, kFailed);
 }

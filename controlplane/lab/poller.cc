@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 #include "dataplane/base/check.h"
 
@@ -47,9 +48,15 @@ void Poller::wait(Duration longest) {
                               static_cast<int>(events.size()),
                               static_cast<int>(std::max<std::int64_t>(ms.count(), 0)));
     for (int i = 0; i < n; ++i) {
-        const auto found = watched_.find(events.at(static_cast<std::size_t>(i)).data.fd);
-        if (found != watched_.end()) {
-            const auto call = found->second;  // may forget itself
+        found_.push_back(events.at(static_cast<std::size_t>(i)).data.fd);
+    }
+}
+
+void Poller::dispatch() {
+    for (const int descriptor : std::exchange(found_, {})) {
+        const auto watched = watched_.find(descriptor);
+        if (watched != watched_.end()) {
+            const auto call = watched->second;  // may forget itself
             call();
         }
     }

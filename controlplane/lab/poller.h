@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <vector>
 
 #include "dataplane/base/clock.h"
 
@@ -17,11 +18,13 @@ public:
     Poller(Poller&&) = delete;
     Poller& operator=(Poller&&) = delete;
 
-    /// `on_readable` is called in wait(). The descriptor stays the caller's.
+    /// `on_readable` is called in dispatch(). The descriptor stays the caller's.
     void watch(int descriptor, std::function<void()> on_readable);
     void forget(int descriptor);
     /// At most this long (not negative); 0 only looks.
     void wait(Duration longest);
+    /// Calls for what wait() found. Apart from it, so that the clock is set in between.
+    void dispatch();
     /// Thread-safe.
     void wake();
 
@@ -29,6 +32,7 @@ private:
     int epoll_ = -1;
     int event_ = -1;
     std::map<int, std::function<void()>> watched_;
+    std::vector<int> found_;
 };
 
 }  // namespace viaduct::lab

@@ -27,7 +27,7 @@ struct Nbma {
 };
 
 enum class EntryType : std::uint8_t {
-    static_,  // configured; never expires
+    configured,  // static; never expires
     dynamic,  // registered with us, resolved, or learned from a request
     incomplete,  // a resolution is under way or was refused
     local,  // our own address, or a network for which we have answered

@@ -94,7 +94,7 @@ void Engine::on_purge_request(Received& r) {
         }
         const bool owner = address == r.packet.source_protocol && entry->nbma.address == r.from;
         const bool learned = entry->type == EntryType::dynamic && !entry->registered;
-        if (entry->type == EntryType::static_ || entry->type == EntryType::local ||
+        if (entry->type == EntryType::configured || entry->type == EntryType::local ||
             !(owner || (known && learned))) {
             drop(tunnel, Drop::purge_refused);
             continue;

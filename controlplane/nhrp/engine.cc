@@ -168,6 +168,15 @@ void Engine::reconcile(TimePoint now, Tunnel& tunnel, const Interface& wanted) {
     const Interface old = std::exchange(tunnel.interface, wanted);
     reconcile_statics(now, tunnel, old);
     reconcile_servers(now, tunnel);
+    const bool says_other = old.nhrp.holdtime_s != wanted.nhrp.holdtime_s ||
+                            old.nhrp.registration_timeout_s != wanted.nhrp.registration_timeout_s ||
+                            old.nhrp.registration_no_unique != wanted.nhrp.registration_no_unique;
+    for (auto& server : tunnel.servers) {
+        if (says_other && server.state == ServerState::responding) {
+            server.retry = {};
+            send_registration(now, tunnel, server);
+        }
+    }
     if (old.nhrp.multicast_dynamic != wanted.nhrp.multicast_dynamic ||
         old.nhrp.multicast_maps != wanted.nhrp.multicast_maps ||
         old.nhrp.servers != wanted.nhrp.servers || old.index != wanted.index) {
@@ -191,7 +200,7 @@ void Engine::reconcile_statics(TimePoint now, Tunnel& tunnel, const Interface& o
     }
     std::vector<CacheKey> gone;
     for (const auto& [key, entry] : cache_.entries()) {
-        if (key.tunnel != interface.index || entry.type != EntryType::static_) {
+        if (key.tunnel != interface.index || entry.type != EntryType::configured) {
             continue;
         }
         const auto it = wanted.find(key.target);
@@ -205,13 +214,13 @@ void Engine::reconcile_statics(TimePoint now, Tunnel& tunnel, const Interface& o
     for (const auto& [target, nbma] : wanted) {
         const CacheKey key{interface.index, target};
         if (const auto* present = cache_.find(key); present != nullptr) {
-            if (present->type == EntryType::static_) {
+            if (present->type == EntryType::configured) {
                 continue;
             }
             remove_entry(now, key, "configured now");  // the operator knows better
         }
         auto& entry = cache_.add(key);
-        entry.type = EntryType::static_;
+        entry.type = EntryType::configured;
         entry.created = now;
         entry.mtu = interface.cie_mtu;
         cache_.set_nbma(entry, {nbma, std::nullopt});
@@ -244,7 +253,7 @@ void Engine::reconcile_servers(TimePoint now, Tunnel& tunnel) {
             server.since = now;
         }
         const auto* entry = cache_.find_host(tunnel.interface.index, config.protocol_address);
-        server.nbma = entry == nullptr || entry->type != EntryType::static_
+        server.nbma = entry == nullptr || entry->type != EntryType::configured
                           ? std::nullopt
                           : std::optional{entry->nbma};
         next.push_back(server);
@@ -442,7 +451,7 @@ void Engine::tunnel_down(TimePoint now, Tunnel& tunnel, const Nbma& remote) {
         if (!same_station(entry->nbma, remote) || entry->registered) {
             continue;  // IOS: a registration stands until its hold time
         }
-        if (entry->type == EntryType::static_) {
+        if (entry->type == EntryType::configured) {
             timers_.set({Timer::entry, index, timer_value(entry->key.target)}, now + kStaticRetry);
         } else if (entry->waiting_for_sa) {
             // Not again for every packet: by the hub, until the peer comes or it is our turn again.
@@ -550,7 +559,7 @@ void Engine::on_clear(TimePoint now, std::optional<Ipv4Address> address) {
     std::vector<CacheKey> keys;
     for (const auto& [key, entry] : cache_.entries()) {
         // IOS: "does not clear any static mappings".
-        if (entry.type != EntryType::static_ && (!address || key.target.contains(*address))) {
+        if (entry.type != EntryType::configured && (!address || key.target.contains(*address))) {
             keys.push_back(key);
         }
     }
@@ -589,7 +598,7 @@ bool Engine::is_consistent() const {
         const bool must_hold =
             tunnel->second.interface.protection && (entry.complete() || entry.waiting_for_sa);
         const bool ends = timers_.at({Timer::entry, key.tunnel, timer_value(key.target)}) != kNever;
-        if (entry.holds_peer != must_hold || (entry.type != EntryType::static_ && !ends) ||
+        if (entry.holds_peer != must_hold || (entry.type != EntryType::configured && !ends) ||
             (entry.route && !entry.complete())) {
             return false;
         }

@@ -218,7 +218,7 @@ void Engine::on_entry_timer(TimePoint now, const CacheKey& key) {
     auto* entry = cache_.find(key);
     VIADUCT_CHECK(entry != nullptr);
     auto& tunnel = tunnels_.at(key.tunnel);
-    if (entry->type == EntryType::static_) {
+    if (entry->type == EntryType::configured) {
         const bool server = std::ranges::any_of(tunnel.servers, [&](const Server& s) {
             return s.config.protocol_address == key.target.network();
         });
@@ -259,7 +259,7 @@ void Engine::learn_requester(TimePoint now,
     }
     const CacheKey key{interface.index, {request.source_protocol, 32}};
     auto* entry = cache_.find(key);
-    if (entry != nullptr && (entry->type == EntryType::static_ || entry->registered ||
+    if (entry != nullptr && (entry->type == EntryType::configured || entry->registered ||
                              entry->type == EntryType::local)) {
         return;
     }
@@ -325,7 +325,17 @@ void Engine::on_routes_changed(TimePoint now) {
         }
     }
     for (const auto& key : shortcuts) {
-        install_route(tunnels_.at(key.tunnel), *cache_.find(key));
+        auto* entry = cache_.find(key);
+        if (entry == nullptr || !entry->route) {
+            continue;  // went with another
+        }
+        // IOS: a shortcut stands only as long as the route does that it cuts short.
+        const auto route = routes_.lookup(entry->asked);
+        if (!route || route->out != key.tunnel) {
+            remove_entry(now, key, "route gone");
+        } else {
+            install_route(tunnels_.at(key.tunnel), *entry);
+        }
     }
 }
 

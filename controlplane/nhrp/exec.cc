@@ -29,7 +29,7 @@ std::string short_name(const std::string& name) {
 
 std::string_view type_word(const CacheEntry& entry) {
     switch (entry.type) {
-    case EntryType::static_:
+    case EntryType::configured:
     case EntryType::local:
         return "static";
     case EntryType::dynamic:
@@ -73,8 +73,8 @@ bool selected(const CacheEntry& entry, CacheFilter filter, std::optional<Ipv4Add
         return entry.type != EntryType::local || address.has_value();
     case CacheFilter::dynamic:
         return entry.type == EntryType::dynamic;
-    case CacheFilter::static_:
-        return entry.type == EntryType::static_;
+    case CacheFilter::configured:
+        return entry.type == EntryType::configured;
     case CacheFilter::incomplete:
         return entry.type == EntryType::incomplete || entry.waiting_for_sa;
     case CacheFilter::local:
@@ -289,7 +289,7 @@ std::string show_summary(const Engine& engine) {
     std::size_t dynamics = 0;
     std::size_t incompletes = 0;
     for (const auto& entry : std::views::values(engine.cache().entries())) {
-        statics += entry.type == EntryType::static_ || entry.type == EntryType::local ? 1 : 0;
+        statics += entry.type == EntryType::configured || entry.type == EntryType::local ? 1 : 0;
         dynamics += entry.type == EntryType::dynamic ? 1 : 0;
         incompletes += entry.type == EntryType::incomplete ? 1 : 0;
     }
@@ -304,104 +304,109 @@ std::string show_summary(const Engine& engine) {
         engine.delayed_requests());
 }
 
-ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
-    using ios::Args;
-    using ios::ExecContext;
+namespace {
+
+using Show = std::function<std::string(const ios::ExecContext&, const ios::Args&)>;
+
+ios::ExecRow show_row(std::string_view pattern, std::vector<ios::TokenHelp> help, Show show) {
+    return {pattern,
+            std::move(help),
+            1,
+            [show = std::move(show)](ios::ExecContext& c,
+                                     const ios::Args& args) -> std::unique_ptr<ios::ExecJob> {
+                c.out += show(c, args);
+                return nullptr;
+            }};
+}
+
+Detail detail_of(const ios::Args& args) {
+    return args.has("detail") ? Detail::detail : Detail::normal;
+}
+
+CacheFilter filter_of(const ios::Args& args) {
+    return args.has("dynamic")      ? CacheFilter::dynamic
+           : args.has("static")     ? CacheFilter::configured
+           : args.has("incomplete") ? CacheFilter::incomplete
+           : args.has("local")      ? CacheFilter::local
+           : args.has("shortcut")   ? CacheFilter::shortcut
+                                    : CacheFilter::all;
+}
+
+std::optional<Ipv4Address> address_of(const ios::Args& args) {
+    return args.has("address") ? std::optional{args.address("address")} : std::nullopt;
+}
+
+void add_clear_rows(ios::ExecRows& rows, Engine& engine) {
     using Job = std::unique_ptr<ios::ExecJob>;
-    const auto detail_of = [](const Args& args) {
-        return args.has("detail") ? Detail::detail : Detail::normal;
-    };
-    const auto filter_of = [](const Args& args) {
-        return args.has("dynamic")      ? CacheFilter::dynamic
-               : args.has("static")     ? CacheFilter::static_
-               : args.has("incomplete") ? CacheFilter::incomplete
-               : args.has("local")      ? CacheFilter::local
-               : args.has("shortcut")   ? CacheFilter::shortcut
-                                        : CacheFilter::all;
-    };
-    ios::ExecRows rows;
-    rows.push_back(
-        {"show ip nhrp [ { dynamic | static | incomplete | local | shortcut } ] [ detail ]",
-         {{"nhrp", "NHRP information"},
-          {"dynamic", "Display dynamic (learned) cache entries"},
-          {"static", "Display static cache entries"},
-          {"incomplete", "Display incomplete cache entries"},
-          {"local", "Display local cache entries"},
-          {"shortcut", "Display shortcut cache entries"},
-          {"detail", "Display detailed information"}},
-         1,
-         [&engine, detail_of, filter_of](ExecContext& c, const Args& args) -> Job {
-             c.out += show_cache(engine, c.now, filter_of(args), std::nullopt, detail_of(args));
-             return nullptr;
-         }});
-    rows.push_back(
-        {"show ip nhrp <address:A.B.C.D> [ detail ]",
-         {{"address", "Destination address"}, {"detail", "Display detailed information"}},
-         1,
-         [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-             c.out += show_cache(
-                 engine, c.now, CacheFilter::all, args.address("address"), detail_of(args));
-             return nullptr;
-         }});
-    rows.push_back({"show ip nhrp brief",
-                    {{"brief", "Display a short output of the cache"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_cache_brief(engine);
-                        return nullptr;
-                    }});
-    rows.push_back(
-        {"show ip nhrp nhs [ detail ]",
-         {{"nhs", "NHRP nexthop server information"}, {"detail", "Display detailed information"}},
-         1,
-         [&engine, detail_of](ExecContext& c, const Args& args) -> Job {
-             c.out += show_servers(engine, c.now, detail_of(args));
-             return nullptr;
-         }});
-    rows.push_back({"show ip nhrp multicast",
-                    {{"multicast", "NHRP multicast mapping information"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_multicast(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp traffic",
-                    {{"traffic", "NHRP traffic statistics"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_traffic(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip nhrp summary",
-                    {{"summary", "NHRP cache summary"}},
-                    1,
-                    [&engine](ExecContext& c, const Args&) -> Job {
-                        c.out += show_summary(engine);
-                        return nullptr;
-                    }});
-    rows.push_back({"show dmvpn [ detail ]",
-                    {{"dmvpn", "DMVPN information"}, {"detail", "Detailed DMVPN information"}},
-                    1,
-                    [&engine, ipsec, detail_of](ExecContext& c, const Args& args) -> Job {
-                        c.out += show_dmvpn(engine, ipsec, c.now, detail_of(args));
-                        return nullptr;
-                    }});
     rows.push_back({"clear ip nhrp [ <address:A.B.C.D> ]",
                     {{"nhrp", "Clear the NHRP cache"}, {"address", "Destination address"}},
                     15,
-                    [&engine](ExecContext& c, const Args& args) -> Job {
-                        engine.on_clear(c.now,
-                                        args.has("address") ? std::optional{args.address("address")}
-                                                            : std::nullopt);
+                    [&engine](ios::ExecContext& c, const ios::Args& args) -> Job {
+                        engine.on_clear(c.now, address_of(args));
                         return nullptr;
                     }});
     rows.push_back({"clear ip nhrp counters",
                     {{"counters", "Clear the NHRP traffic counters"}},
                     15,
-                    [&engine](ExecContext&, const Args&) -> Job {
+                    [&engine](ios::ExecContext&, const ios::Args&) -> Job {
                         engine.clear_counters();
                         return nullptr;
                     }});
+}
+
+}  // namespace
+
+ios::ExecRows exec_rows(Engine& engine, const IpsecView* ipsec) {
+    using ios::Args;
+    using ios::ExecContext;
+    ios::ExecRows rows;
+    rows.push_back(show_row(
+        "show ip nhrp [ { dynamic | static | incomplete | local | shortcut } ] [ detail ]",
+        {{"nhrp", "NHRP information"},
+         {"dynamic", "Display dynamic (learned) cache entries"},
+         {"static", "Display static cache entries"},
+         {"incomplete", "Display incomplete cache entries"},
+         {"local", "Display local cache entries"},
+         {"shortcut", "Display shortcut cache entries"},
+         {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_cache(engine, c.now, filter_of(args), std::nullopt, detail_of(args));
+        }));
+    rows.push_back(show_row(
+        "show ip nhrp <address:A.B.C.D> [ detail ]",
+        {{"address", "Destination address"}, {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_cache(engine, c.now, CacheFilter::all, address_of(args), detail_of(args));
+        }));
+    rows.push_back(
+        show_row("show ip nhrp brief",
+                 {{"brief", "Display a short output of the cache"}},
+                 [&engine](const ExecContext&, const Args&) { return show_cache_brief(engine); }));
+    rows.push_back(show_row(
+        "show ip nhrp nhs [ detail ]",
+        {{"nhs", "NHRP nexthop server information"}, {"detail", "Display detailed information"}},
+        [&engine](const ExecContext& c, const Args& args) {
+            return show_servers(engine, c.now, detail_of(args));
+        }));
+    rows.push_back(
+        show_row("show ip nhrp multicast",
+                 {{"multicast", "NHRP multicast mapping information"}},
+                 [&engine](const ExecContext&, const Args&) { return show_multicast(engine); }));
+    rows.push_back(
+        show_row("show ip nhrp traffic",
+                 {{"traffic", "NHRP traffic statistics"}},
+                 [&engine](const ExecContext&, const Args&) { return show_traffic(engine); }));
+    rows.push_back(
+        show_row("show ip nhrp summary",
+                 {{"summary", "NHRP cache summary"}},
+                 [&engine](const ExecContext&, const Args&) { return show_summary(engine); }));
+    rows.push_back(
+        show_row("show dmvpn [ detail ]",
+                 {{"dmvpn", "DMVPN information"}, {"detail", "Detailed DMVPN information"}},
+                 [&engine, ipsec](const ExecContext& c, const Args& args) {
+                     return show_dmvpn(engine, ipsec, c.now, detail_of(args));
+                 }));
+    add_clear_rows(rows, engine);
     return rows;
 }
 

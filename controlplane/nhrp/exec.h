@@ -28,7 +28,7 @@ public:
                                               const Nbma& remote) const = 0;
 };
 
-enum class CacheFilter : std::uint8_t { all, dynamic, static_, incomplete, local, shortcut };
+enum class CacheFilter : std::uint8_t { all, dynamic, configured, incomplete, local, shortcut };
 enum class Detail : std::uint8_t { normal, detail };
 
 std::string show_cache(const Engine& engine,

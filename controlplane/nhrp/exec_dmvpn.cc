@@ -74,7 +74,7 @@ std::string attributes(const Engine& engine, const CacheEntry& entry) {
     std::string out;
     const auto& interface = engine.tunnels().at(entry.key.tunnel).interface;
     switch (entry.type) {
-    case EntryType::static_:
+    case EntryType::configured:
         out = "S";
         break;
     case EntryType::dynamic:

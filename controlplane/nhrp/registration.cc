@@ -81,7 +81,9 @@ bool Engine::change_one_server(TimePoint now, Tunnel& tunnel) {
         clusters[server.config.cluster].push_back(&server);
     }
     for (auto& [cluster, members] : clusters) {
-        std::ranges::stable_sort(members, {}, [](const Server* s) { return s->config.priority; });
+        // Equally good ones in the order of configuration, which is the vector's.
+        std::ranges::sort(
+            members, {}, [](const Server* s) { return std::pair{s->config.priority, s}; });
         const auto limit = config.cluster_max_connections.find(cluster);
         const std::size_t wanted =
             limit == config.cluster_max_connections.end() ? members.size() : limit->second;
@@ -317,7 +319,7 @@ CieCode Engine::register_station(Received& r, const Cie& cie, const Nbma& nbma) 
                                   protocol == subnet.network());
     if (!host || outside || protocol == interface.address || protocol.is_unspecified() ||
         protocol != r.packet.source_protocol || protocol.is_multicast() ||
-        (entry != nullptr && entry->type == EntryType::static_)) {
+        (entry != nullptr && entry->type == EntryType::configured)) {
         drop(tunnel, Drop::registration_prohibited);
         return CieCode::administratively_prohibited;
     }

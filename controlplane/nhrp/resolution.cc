@@ -13,6 +13,7 @@ namespace viaduct::nhrp {
 /// else the best that responds, else the best that there is.
 std::optional<Engine::Hop> Engine::server_hop(Tunnel& tunnel, Ipv4Address target) {
     const auto route = routes_.lookup(target);
+    const auto next_hop = route ? route->next_hop : Ipv4Address{};
     const Server* best = nullptr;
     for (const auto& server : tunnel.servers) {
         if (!server.nbma || server.state == ServerState::waiting ||
@@ -20,8 +21,9 @@ std::optional<Engine::Hop> Engine::server_hop(Tunnel& tunnel, Ipv4Address target
             continue;
         }
         const auto rank = [&](const Server& s) {
-            const bool on_route = route && route->next_hop == s.config.protocol_address;
-            return std::tuple{s.state != ServerState::responding, !on_route, s.config.priority};
+            return std::tuple{s.state != ServerState::responding,
+                              next_hop != s.config.protocol_address,
+                              s.config.priority};
         };
         if (best == nullptr || rank(server) < rank(*best)) {
             best = &server;
@@ -205,13 +207,13 @@ Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address 
         return verdict;
     }
     auto& way = same_fabric ? *out : in;
-    const auto next = same_fabric && !verdict.route->next_hop.is_unspecified()
-                          ? verdict.route->next_hop
-                          : destination;
+    // Without a route, or with one to the tunnel itself, the destination is its own next hop.
+    const auto gateway = verdict.route ? verdict.route->next_hop : Ipv4Address{};
+    const auto next = gateway.is_unspecified() ? destination : gateway;
     verdict.out = way.interface.index;
     auto* entry = cache_.find_host(verdict.out, next);
     if (entry != nullptr && entry->complete()) {
-        const bool own_client = entry->registered || entry->type == EntryType::static_;
+        const bool own_client = entry->registered || entry->type == EntryType::configured;
         if (next == destination && own_client && !way.interface.nhrp.redirect) {
             verdict.kind = Verdict::Kind::answer_cached;
             verdict.entry = entry;
@@ -534,7 +536,7 @@ CacheEntry* Engine::store_answer(Received& r,
     auto* entry = cache_.find(key);
     if (entry == nullptr) {
         entry = make_entry(r.now, r.tunnel, key);
-    } else if (entry->type == EntryType::static_ || entry->registered ||
+    } else if (entry->type == EntryType::configured || entry->registered ||
                entry->type == EntryType::local) {
         return nullptr;  // we know better
     } else if (entry->type == EntryType::dynamic) {

@@ -54,7 +54,7 @@ enum class CieCode : std::uint8_t {
 std::string_view to_string(CieCode code);
 
 /// RFC 2332, 5.2.7.
-enum class ErrorCode : std::uint16_t {
+enum class ErrorCode : std::uint16_t {  // NOLINT(performance-enum-size): as on the wire
     unrecognized_extension = 1,
     loop_detected = 3,
     protocol_address_unreachable = 6,
@@ -79,7 +79,7 @@ inline constexpr std::uint16_t kNatSupported = 0x0002;  // Cisco: "nat", in ever
 
 inline constexpr std::uint8_t kPrefixUnique = 0xFF;  // one host, nobody else may register it
 
-enum class ExtensionType : std::uint16_t {
+enum class ExtensionType : std::uint16_t {  // NOLINT(performance-enum-size): as on the wire
     end = 0,
     responder_address = 3,
     forward_transit = 4,

@@ -34,6 +34,9 @@ void RouterCore::run_timers() {
     if (ike.next_deadline() <= now) {
         ike.on_time(now);
     }
+    if (aaa.next_deadline() <= now) {
+        aaa.on_time(now);
+    }
     if (now >= next_usage_report) {
         report_used_adjacencies();
     }
@@ -43,14 +46,22 @@ void RouterCore::run_timers() {
     if (eigrp.next_deadline() <= now) {
         eigrp.on_time(now);
     }
+    if (dhcp_client.next_deadline() <= now) {
+        dhcp_client.on_time(now);
+    }
+    if (dhcp_server.next_deadline() <= now) {
+        dhcp_server.on_time(now);
+    }
 }
 
 void RouterCore::carry() {
+    carry_dhcp();
     // One engine's actions may wake another; each pass carries what is there, and few passes settle it.
     constexpr int kPasses = 4;
     for (int pass = 0; pass < kPasses; ++pass) {
         carry_arp();
         carry_ike();
+        carry_aaa();
         carry_nhrp();
         carry_eigrp();
         carry_icmp();
@@ -102,18 +113,9 @@ void RouterCore::carry_ike() {
         std::visit(
             Overloaded{
                 [this](const ike::SendPacket& a) {
-                    const auto udp = ip::write_udp(a.local.address, a.remote.address,
-                                                   {a.local.port, a.remote.port, a.payload});
-                    ip::Packet packet;
-                    packet.tos = 0xC0;  // IOS: ISAKMP goes with precedence 6
-                    packet.id = static_cast<std::uint16_t>(random.u32());
-                    packet.protocol = kProtoUdp;
-                    packet.source = a.local.address;
-                    packet.destination = a.remote.address;
-                    packet.payload = udp;
                     dataplane::InjectOptions way;
                     way.bypass_policy = true;
-                    plane.inject(ip::write(packet), way);
+                    plane.inject(udp_packet(a.local, a.remote, a.payload), way);
                 },
                 [this](const ike::InstallInbound& a) { protection.install(a); },
                 [this](const ike::InstallOutbound& a) { protection.install(a); },
@@ -126,9 +128,7 @@ void RouterCore::carry_ike() {
                                              a.remote_original);
                     }
                 },
-                [this](const ike::AuthenticateUser& a) {
-                    ike.on_authentication(now, a.request, {});
-                },
+                [this](const ike::AuthenticateUser& a) { authenticate(a); },
                 [](const ike::ClientConfigured& /*a*/) {}},
             action);
     }
@@ -138,6 +138,48 @@ void RouterCore::carry_ike() {
             routes.push_back({prefix, rib::Source::reverse, 1, 0, {{std::nullopt, peer, false}}, 0, now});
         }
         rib.replace_all(rib::Source::reverse, std::move(routes));
+    }
+}
+
+void RouterCore::authenticate(const ike::AuthenticateUser& login) {
+    // RADIUS sees the address that its answer comes to.
+    if (!model.aaa.radius_servers.empty()) {
+        aaa.set_nas_address(source_for(model.aaa.radius_servers.front().address).value_or(Ipv4Address{}));
+    }
+    aaa::Request request;
+    request.id = login.request;
+    request.list = login.list;
+    request.user = login.user;
+    request.password = login.password;
+    request.calling_station = login.remote.address.to_string();
+    aaa.authenticate(now, std::move(request));
+}
+
+void RouterCore::carry_aaa() {
+    const auto actions = aaa.take_actions();
+    for (const auto& action : actions) {
+        std::visit(Overloaded{[this](const aaa::SendPacket& a) {
+                                  const auto source = source_for(a.server);
+                                  if (!source) {
+                                      return;  // no route: the request times out
+                                  }
+                                  const auto udp = ip::write_udp(*source, a.server, {a.local_port, a.server_port, a.payload});
+                                  ip::Packet packet;
+                                  packet.id = static_cast<std::uint16_t>(random.u32());
+                                  packet.protocol = kProtoUdp;
+                                  packet.source = *source;
+                                  packet.destination = a.server;
+                                  packet.payload = udp;
+                                  plane.inject(ip::write(packet), {});
+                              },
+                              [this](const aaa::Decision& a) {
+                                  ike.on_authentication(now, a.request,
+                                                        {a.accepted, a.framed_address, a.group, a.message});
+                              }},
+                   action);
+    }
+    if (!actions.empty()) {
+        carry_ike();  // the verdict goes on its way in the same turn
     }
 }
 

@@ -4,6 +4,7 @@
 //   punts.cc        what comes up from the dataplane
 //   carry.cc        what one engine says to the others
 //   tunnels.cc      NHRP, multipoint tunnels and their adjacencies
+//   leases.cc       DHCP client, server and relay
 //   routing.cc      EIGRP and the routing table
 //   exec_*.cc       show, clear, ping … that belong to no single engine
 #pragma once
@@ -15,10 +16,14 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/aaa/engine.h"
 #include "controlplane/arp/engine.h"
+#include "controlplane/dhcp/client.h"
+#include "controlplane/dhcp/server.h"
 #include "controlplane/eigrp/engine.h"
 #include "controlplane/icmp/engine.h"
 #include "controlplane/ike/engine.h"
+#include "controlplane/ip/packet.h"
 #include "controlplane/nhrp/engine.h"
 #include "controlplane/rib/rib.h"
 #include "controlplane/router/forwarding.h"
@@ -59,9 +64,14 @@ struct RouterCore {
     Forwarding forwarding;
     Protection protection;
     ike::Engine ike;
+    aaa::Engine aaa;
     NhrpRouteLookup nhrp_routes;
     nhrp::Engine nhrp;
     eigrp::Engine eigrp;
+    dhcp::Client dhcp_client;
+    dhcp::Server dhcp_server;
+    std::map<IfIndex, dhcp::Lease> leases;
+    bool reconcile_wanted = false;      // a lease came or went
     /// What NHRP said of the stations behind a multipoint tunnel, by protocol address.
     struct TunnelAdjacency {
         Station station;
@@ -115,6 +125,8 @@ struct RouterCore {
     void carry_icmp();
     void carry_ike();
     void carry_sa_events();
+    void carry_aaa();
+    void authenticate(const ike::AuthenticateUser& login);
     void run_timers();
     [[nodiscard]] std::optional<Ipv4Address> source_for(Ipv4Address destination) const;
     [[nodiscard]] Ipv4Address answer_from(IfIndex in) const;
@@ -135,6 +147,14 @@ struct RouterCore {
     void carry_eigrp();
     void send_eigrp(const eigrp::SendPacket& action);
     void tell_routes();
+
+    // ── leases.cc ──
+    void configure_dhcp();
+    void on_dhcp(const dataplane::Punt& punt, const ip::Packet& packet, const ip::Udp& udp);
+    void on_lease(IfIndex interface, const std::optional<dhcp::Lease>& lease);
+    void carry_dhcp();
+    [[nodiscard]] std::vector<rib::Route> lease_routes() const;
+    [[nodiscard]] Bytes udp_packet(ike::Endpoint from, ike::Endpoint to, BytesView payload);
 
     // ── exec_*.cc ──
     void gather_rows();

@@ -406,7 +406,7 @@ void Protection::install_manual(const config::RunningConfig& config, IfIndex int
     const auto policy = policies_.find(interface);
     const std::string prefix = status.name.to_string() + "/";
     std::map<std::string, std::string> wanted;
-    if (policy != policies_.end()) {
+    if (policy != policies_.end() && !policy->second.crypto_map.empty()) {
         for (const auto& [sequence, entry] : config.crypto.maps.at(policy->second.crypto_map).entries) {
             if (entry.kind == config::CryptoMapEntry::Kind::manual && entry.session_key_in &&
                 entry.session_key_out && !entry.peers.empty() && !entry.transform_sets.empty()) {
@@ -471,17 +471,24 @@ void Protection::install_manual(const config::RunningConfig& config, IfIndex int
         sa.spi = Spi{entry.session_key_in->spi};
         sa.cipher_key = Secret(from_hex(entry.session_key_in->cipher_hex));
         sa.auth_key = Secret(from_hex(entry.session_key_in->authenticator_hex));
-        const auto in = plane_.install_manual_inbound(sa);
+        const auto reserved = plane_.reserve_inbound();
+        const auto in = reserved ? plane_.install_inbound(reserved->index, sa)
+                                 : Result<void>(failure("the table of SAs is full"));
         sa.spi = Spi{entry.session_key_out->spi};
         sa.cipher_key = Secret(from_hex(entry.session_key_out->cipher_hex));
         sa.auth_key = Secret(from_hex(entry.session_key_out->authenticator_hex));
         const auto out = plane_.install_outbound(sa);
         if (!in || !out) {
+            if (reserved && !in) {
+                plane_.release_inbound(reserved->index);
+            } else if (reserved) {
+                plane_.remove_sa(reserved->index);
+            }
             problems_.push_back("crypto map " + policy->second.crypto_map + " " + std::to_string(sequence) + ": " +
                                 (in ? out.error().message : in.error().message));
             continue;
         }
-        installed = {*in, *out};
+        installed = {reserved->index, *out};
         for (const auto& key : flows) {
             plane_.set_slot(flow(key).slot, *out);
         }

@@ -202,22 +202,26 @@ void Protection::configure(const config::RunningConfig& config,
         mtus_[index] = medium_mtu(settings->second, status);
         esp_settings_[index] = {settings->second.crypto_df_bit, settings->second.crypto_fragmentation};
         const auto map = config.crypto.maps.find(map_name);
-        if (map_name.empty() || map == config.crypto.maps.end() || !status.primary()) {
+        // Outside of an EzVPN client there is a policy too: its flows come with its SAs.
+        const bool client = !settings->second.ezvpn_client.empty() && !settings->second.ezvpn_inside;
+        if ((map == config.crypto.maps.end() && !client) || !status.primary()) {
             continue;
         }
         auto& policy = policies_[index];
         const auto old = before.find(index);
         policy.id = old != before.end() ? old->second.id : dataplane::PolicyId{next_policy_++};
-        policy.crypto_map = map_name;
+        policy.crypto_map = map != config.crypto.maps.end() ? map_name : "";
         policy.local = *status.primary();
-        if (map->second.local_address) {
+        if (map != config.crypto.maps.end() && map->second.local_address) {
             for (const auto& [other, candidate] : interfaces) {
                 if (candidate.name == *map->second.local_address && candidate.primary()) {
                     policy.local = *candidate.primary();
                 }
             }
         }
-        Compiler(*this, config, index, policy).compile(map->second);
+        if (map != config.crypto.maps.end()) {
+            Compiler(*this, config, index, policy).compile(map->second);
+        }
         if (old == before.end() || old->second.rules != policy.rules) {
             plane_.publish_policy(policy.id, policy.rules);
         }

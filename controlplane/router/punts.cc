@@ -124,6 +124,15 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
         return;
     }
     if (packet->protocol == kProtoUdp) {
+        const auto udp = ip::parse_udp(*packet);
+        if (udp && (udp->destination == dhcp::kClientPort || udp->destination == dhcp::kServerPort)) {
+            on_dhcp(punt, *packet, *udp);
+            return;
+        }
+        if (udp && unicast && aaa.is_radius_port(udp->destination)) {
+            aaa.on_packet(now, packet->source, udp->source, udp->destination, udp->payload);
+            return;
+        }
         if (unicast) {
             icmp.send_unreachable(now, punt.packet, packet->destination, kCodePortUnreachable);
         }

@@ -170,8 +170,12 @@ void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceC
                 status.addresses.push_back({*primary, 32});
             }
         }
-    } else if (config.address_source != config::AddressSource::dhcp) {
+    } else {
         status.addresses.clear();
+        const auto lease = leases.find(status.index);
+        if (config.address_source == config::AddressSource::dhcp && lease != leases.end()) {
+            status.addresses.push_back({lease->second.address, lease->second.length});
+        }
     }
     status.tunnel_source.reset();
     bool up = status.admin_up;
@@ -319,6 +323,7 @@ void RouterCore::update_static_routes() {
         routes.push_back(std::move(route));
     }
     rib.replace_all(rib::Source::static_route, std::move(routes));
+    rib.replace_all(rib::Source::dhcp, lease_routes());
 }
 
 std::optional<ProtectedTunnel> RouterCore::protected_tunnel(const InterfaceStatus& status) const {
@@ -449,12 +454,14 @@ void RouterCore::configure_engines() {
         }
         ike_interfaces.push_back(local);
     }
+    configure_dhcp();
     arp.configure(now, std::move(arp_interfaces), model.static_arp);
     carry_arp();
     protection.configure(model, interfaces);
     for (const auto& problem : protection.problems()) {
         log.message("CRYPTO", Severity::warnings, "POLICY", "{}", problem);
     }
+    aaa.configure(model);
     ike.configure(now, model, std::move(ike_interfaces));
     configure_nhrp();
     configure_eigrp();

@@ -3,6 +3,10 @@
 #include <fstream>
 #include <utility>
 
+#include "config/pix/pix.h"
+#include "controlplane/dhcp/exec.h"
+#include "controlplane/eigrp/exec.h"
+#include "controlplane/ike/session_rows.h"
 #include "controlplane/nhrp/exec.h"
 #include "controlplane/router/core.h"
 
@@ -40,9 +44,12 @@ RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& 
       forwarding(plane, [this](const rib::ResolvedPath& path) { return describe(path); }),
       protection(plane, log),
       ike(random, log, offload, protection, protection),
+      aaa(random, log),
       nhrp_routes(*this),
       nhrp(random, log, nhrp_routes),
-      eigrp(random, log) {}
+      eigrp(random, log),
+      dhcp_client(random, log),
+      dhcp_server(log) {}
 
 Router::Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options)
     : core_(std::make_unique<RouterCore>(random, offload, sink, options)) {
@@ -63,7 +70,7 @@ void Router::attach_port(const config::InterfaceName& name, std::unique_ptr<data
 }
 
 ios::LoadResult Router::load(TimePoint now, std::string_view text, std::string_view file_name) {
-    auto result = ios::load(text, file_name);
+    auto result = pix::load_any(text, file_name);
     core_->startup = std::string(text);
     apply(now, result.config);
     return result;
@@ -119,8 +126,9 @@ void Router::poll(TimePoint now, WallTime wall) {
 }
 
 TimePoint Router::next_deadline() const {
-    return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(),
-                     core_->eigrp.next_deadline(), core_->next_refresh});
+    return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(), core_->aaa.next_deadline(),
+                     core_->eigrp.next_deadline(), core_->dhcp_client.next_deadline(),
+                     core_->dhcp_server.next_deadline(), core_->next_refresh});
 }
 
 dataplane::Plane& Router::plane() {
@@ -156,7 +164,10 @@ void RouterCore::gather_rows() {
     add(routing_rows(*this));
     add(reachability_rows(*this));
     add(ike::exec_rows(ike));
+    add(ike::session_rows(ike));
     add(nhrp::exec_rows(nhrp, nullptr));
+    add(eigrp::exec_rows(eigrp));
+    add(dhcp::exec_rows(dhcp_client, dhcp_server));
 }
 
 void RouterCore::take_punts() {

@@ -109,13 +109,20 @@ void RouterCore::send_eigrp(const eigrp::SendPacket& action) {
     way.interface = action.interface;
     const bool multipoint = config->name.type == config::InterfaceType::tunnel &&
                             config->tunnel.mode == config::TunnelMode::gre_multipoint;
-    if (!action.destination.is_multicast()) {
-        way.next_hop = action.destination;
+    if (!multipoint) {
+        if (!action.destination.is_multicast()) {
+            way.next_hop = action.destination;
+        }
         plane.inject(bytes, way);
         return;
     }
-    if (!multipoint) {
-        plane.inject(bytes, way);
+    if (!action.destination.is_multicast()) {
+        const auto found = tunnel_adjacencies.find({action.interface, action.destination});
+        if (found != tunnel_adjacencies.end()) {
+            way.nbma = found->second.station.address;
+            way.slot = slot_of(action.interface, found->second.station);
+            plane.inject(bytes, way);
+        }
         return;
     }
     // Row D2, "Multicast" of the issue: replicated to the registered peers, each for its own SA.

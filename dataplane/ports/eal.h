@@ -21,4 +21,8 @@ struct EalOptions {
 /// processes side by side do not meet.
 Result<void> start_eal(const EalOptions& options);
 
+/// A thread of our own that drives a worker tells DPDK of itself, and has packet buffers at hand then.
+void register_worker_thread();
+void unregister_worker_thread();
+
 }  // namespace viaduct::dataplane

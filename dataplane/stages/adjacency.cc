@@ -1,5 +1,6 @@
 // The way out of an Ethernet interface: MTU, Ethernet header, port.
 #include "dataplane/stages/fragment.h"
+#include "dataplane/stages/send_on.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/ethernet.h"
 #include "dataplane/wire/ipv4.h"
@@ -7,14 +8,6 @@
 namespace viaduct::dataplane {
 
 namespace {
-
-void send_whole(Worker& w, const PacketMeta& p, std::uint16_t port, const std::uint8_t* header) {
-    auto* frame = p.l3 - wire::kEthernetBytes;
-    std::memcpy(frame, header, wire::kEthernetBytes);
-    const auto length = static_cast<std::uint16_t>(p.length + wire::kEthernetBytes);
-    Packet{p.buffer}.seal(frame, length);
-    w.send(port, p.buffer, length);
-}
 
 /// Cuts what the way out does not take whole (RFC 1812, section 5.2.6), or says so to the sender.
 void send_with_header(

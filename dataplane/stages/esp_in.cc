@@ -12,12 +12,6 @@ namespace viaduct::dataplane {
 
 namespace {
 
-struct InFlight {
-    Place at;
-    const Sa* sa;
-    std::uint32_t sequence;
-};
-
 std::uint8_t* esp_header(const PacketMeta& p) {
     return p.l3 + p.header_bytes + (p.has(kViaUdp) ? wire::kUdpBytes : 0U);
 }
@@ -87,14 +81,13 @@ void refuse(Worker& w, const Sa& sa, const PacketMeta& p, Drop reason) {
     w.drop(p, reason);
 }
 
-/// First passes: finds the SAs and fetches what belongs to them; fills `flight` and `ops`.
-std::size_t prepare(Worker& w,
-                    std::array<InFlight, kPlaces>& flight,
-                    std::array<crypto::EspOp, kPlaces>& ops) {
+/// First passes: finds the SAs and fetches what belongs to them; fills the scratch's ops, and beside each
+/// its place, SA and sequence number.
+std::size_t prepare(Worker& w) {
     auto& f = w.frame;
     const auto places = f.esp_in.places();
-    std::array<const Sa*, kPlaces> sas;
-    std::array<std::uint32_t, kPlaces> spis;
+    auto& sas = w.scratch.sas;
+    auto& spis = w.scratch.numbers;
     for (std::size_t i = 0; i < places.size(); ++i) {
         spis[i] = wire::read32(esp_header(f[places[i]]));
         prefetch(w.sas.hint(spis[i]));
@@ -125,8 +118,11 @@ std::size_t prepare(Worker& w,
             refuse(w, *sa, p, reason);
             continue;
         }
-        flight[count] = {places[i], sa, sequence};
-        auto& op = ops[count++];
+        // Written at or before where this loop reads.
+        w.scratch.places[count] = places[i];
+        sas[count] = sa;
+        spis[count] = sequence;
+        auto& op = w.scratch.ops[count++];
         op.key = sa->key;
         op.esp = esp;
         op.esp_length = esp_bytes(p) - sa->key->icv_bytes();
@@ -234,9 +230,8 @@ Drop open_transport(
 }
 
 /// A decrypted packet: trailer, counters, inner packet.
-Drop open(Worker& w, const InFlight& in, PacketMeta& p, const crypto::EspOp& op) {
-    const auto& sa = *in.sa;
-    const auto reason = accept(w, sa, p, in.sequence);
+Drop open(Worker& w, const Sa& sa, std::uint32_t sequence, PacketMeta& p, const crypto::EspOp& op) {
+    const auto reason = accept(w, sa, p, sequence);
     if (reason != Drop::kCount) {
         return reason;
     }
@@ -269,21 +264,23 @@ Drop open(Worker& w, const InFlight& in, PacketMeta& p, const crypto::EspOp& op)
 
 void esp_in(Worker& w) {
     auto& f = w.frame;
-    std::array<InFlight, kPlaces> flight;
-    std::array<crypto::EspOp, kPlaces> ops;
-    const auto count = prepare(w, flight, ops);
+    const auto& x = w.scratch;
+    const auto count = prepare(w);
     if (count == 0) {
         return;
     }
-    w.engine()->decrypt(std::span(ops).first(count));
+    w.part_done(Stage::esp_in);
+    w.engine()->decrypt(std::span(w.scratch.ops).first(count));
+    w.stage_done(Stage::cipher, count);
     for (std::size_t i = 0; i < count; ++i) {
-        auto& p = f[flight[i].at];
-        const auto reason = ops[i].ok ? open(w, flight[i], p, ops[i]) : Drop::esp_in_bad_icv;
+        auto& p = f[x.places[i]];
+        const auto& sa = *x.sas[i];
+        const auto reason = x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i]) : Drop::esp_in_bad_icv;
         if (reason != Drop::kCount) [[unlikely]] {
-            refuse(w, *flight[i].sa, p, reason);
+            refuse(w, sa, p, reason);
             continue;
         }
-        f.ip4_input.push(flight[i].at);
+        f.ip4_input.push(x.places[i]);
     }
 }
 

@@ -1,10 +1,11 @@
 // ESP out (RFC 4303): from a slot to an encrypted packet with its next hop.
 //
-// Five passes over the vector, so that every SA's three places (record, counters, key) are fetched while
+// Several passes over the vector, so that every SA's three places (record, counters, key) are fetched while
 // the packets before it are worked on: slot → SA → lengths and fragments → headers → ciphers → away.
 #include "dataplane/stages/fragment.h"
 #include "dataplane/stages/outer_route.h"
 #include "dataplane/stages/sa_account.h"
+#include "dataplane/stages/send_on.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/tables/sa.h"
 #include "dataplane/wire/esp.h"
@@ -16,28 +17,19 @@ namespace viaduct::dataplane {
 namespace {
 
 constexpr std::uint64_t kSequenceEnd = 0xFFFFFFFFU;
+constexpr std::size_t kMostPadding = 16;
 constexpr std::uint64_t kSequenceSoft = (kSequenceEnd + 1) / 8 * 7;
 
-/// What is before and behind the payload of one packet.
-struct Lengths {
-    std::uint16_t before;  // outer header (tunnel), UDP, ESP, IV
-    std::uint16_t payload;  // what is encrypted, without padding
-    std::uint16_t padding;
-    std::uint16_t total;  // of the outer packet
-};
-
-Lengths lengths_of(const Sa& sa, const PacketMeta& p) {
-    const auto& key = *sa.key;
-    Lengths l{};
-    const std::uint16_t header = sa.tunnel_mode ? 0 : p.header_bytes;
-    const unsigned udp = sa.has_udp() ? wire::kUdpBytes : 0;
-    l.payload = static_cast<std::uint16_t>(p.length - header);
-    const auto block = key.block_bytes();
-    const unsigned tail = l.payload + unsigned{wire::kEspTrailerBytes};
-    l.padding = static_cast<std::uint16_t>((block - tail % block) % block);
-    l.before = static_cast<std::uint16_t>((sa.tunnel_mode ? wire::kIpv4Bytes : 0U) + udp +
-                                          wire::kEspBytes + key.iv_bytes());
-    l.total = static_cast<std::uint16_t>(header + l.before + tail + l.padding + key.icv_bytes());
+EspLengths lengths_of(const Sa& sa, const PacketMeta& p) {
+    EspLengths l;
+    const unsigned header = sa.tunnel_mode ? 0U : p.header_bytes;
+    const unsigned payload = p.length - header;
+    const unsigned tail = payload + unsigned{wire::kEspTrailerBytes};
+    const unsigned padding = (0U - tail) & sa.block_mask;
+    l.before = sa.before_bytes;
+    l.payload = static_cast<std::uint16_t>(payload);
+    l.padding = static_cast<std::uint16_t>(padding);
+    l.total = static_cast<std::uint16_t>(header + sa.before_bytes + tail + padding + sa.icv_bytes);
     return l;
 }
 
@@ -62,12 +54,6 @@ bool outer_dont_fragment(const Sa& sa, const PacketMeta& p) {
     return sa.df == DfPolicy::set || (sa.df == DfPolicy::copy && dont_fragment(p));
 }
 
-/// The path's limit for outer packets: what ICMP said of it, and the way out's own.
-unsigned path_limit(Worker& w, const Sa& sa) {
-    const auto& hop = *w.next_hops.at(outer_next_hop(w, sa.state->words[0], sa.remote));
-    return hop.mtu == 0 ? sa.path_mtu : std::min<unsigned>(sa.path_mtu, hop.mtu);
-}
-
 /// A packet whose outer packet would be too long. Pushes what is to be encrypted to `ready`.
 void too_long(Worker& w, Place at, const Sa& sa, unsigned limit, Vector& ready) {
     auto& p = w.frame[at];
@@ -88,21 +74,20 @@ void too_long(Worker& w, Place at, const Sa& sa, unsigned limit, Vector& ready) 
     }
 }
 
-/// First passes: SAs of all packets; those without one are told of; what is too long is cut.
-void find_sas(Worker& w, Vector& ready, std::array<const Sa*, kPlaces>& sas) {
+/// First passes: SAs of all packets; those without one are told of; what is too long is cut. Fills the
+/// scratch's sas, hops and lengths by place, and `ready`.
+void find_sas(Worker& w, Vector& ready) {
     auto& f = w.frame;
+    auto& sas = w.scratch.sas;
+    auto& hops = w.scratch.hops;
     const auto places = f.esp_out.places();
     for (const auto at : places) {
-        prefetch(w.sas.slots.address(f[at].slot));
-    }
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        sas[places[i]] = w.sas.outbound(f[places[i]].slot);
-        prefetch(sas[places[i]]);
+        sas[at] = w.sas.outbound(f[at].slot);
+        prefetch(sas[at]);
     }
     for (const auto at : places) {
         const auto* sa = sas[at];
-        if (sa != nullptr) {
-            prefetch(&sa->has_limits);
+        if (sa != nullptr) [[likely]] {
             prefetch(sa->state);
             prefetch(sa->key);
         }
@@ -114,9 +99,12 @@ void find_sas(Worker& w, Vector& ready, std::array<const Sa*, kPlaces>& sas) {
             w.drop_and_punt(p, Drop::esp_out_no_sa, PuntReason::acquire);
             continue;
         }
-        const auto total = lengths_of(*sa, p).total;
-        const auto limit = path_limit(w, *sa);
-        if (total <= limit) [[likely]] {
+        // The path's limit: what ICMP said of it, and the way out's own.
+        p.next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
+        hops[at] = w.next_hops.at(p.next_hop);
+        const unsigned limit = hops[at]->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hops[at]->mtu);
+        w.scratch.lengths[at] = lengths_of(*sa, p);
+        if (w.scratch.lengths[at].total <= limit) [[likely]] {
             ready.push(at);
             continue;
         }
@@ -124,6 +112,8 @@ void find_sas(Worker& w, Vector& ready, std::array<const Sa*, kPlaces>& sas) {
         too_long(w, at, *sa, limit, ready);
         for (auto i = from; i < ready.size(); ++i) {
             sas[ready[i]] = sa;
+            hops[ready[i]] = hops[at];
+            w.scratch.lengths[ready[i]] = lengths_of(*sa, f[ready[i]]);
         }
     }
     f.esp_out.clear();
@@ -164,36 +154,29 @@ private:
 
 /// RFC 4301, section 5.1.2.1: version 4, ToS copied, length computed, ID of our own, DF by policy.
 void write_outer(
-    Worker& w, const Sa& sa, std::uint8_t* ip, const Lengths& l, std::uint8_t tos, bool df) {
+    Worker& w, const Sa& sa, std::uint8_t* ip, const EspLengths& l, std::uint8_t tos, bool df) {
     // RFC 6864, section 4.1: "The IPv4 ID field of non-atomic datagrams … MUST NOT repeat within MDL".
     // An atomic one (DF, no fragment) may have any.
     const std::uint16_t id = df ? std::uint16_t{0} : w.next_ip_id();
     const std::uint16_t fragment = df ? wire::kIpDontFragment : std::uint16_t{0};
-    wire::Ipv4 h{};
-    h.version_ihl = 0x45;
-    h.tos = tos;
-    h.total_length = l.total;
-    h.id = id;
-    h.fragment = fragment;
-    h.ttl = kOuterTtl;
-    h.protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    h.source = sa.local;
-    h.destination = sa.remote;
-    // The sum of all that never changes was made with the SA; header_sum works in memory order.
-    std::uint32_t sum = sa.outer_sum;
-    sum += big_endian(static_cast<std::uint16_t>(tos));
-    sum += big_endian(l.total);
-    sum += big_endian(id);
-    sum += big_endian(fragment);
+    // The sum of all that never changes was made with the SA; sums work in memory order.
+    const std::uint32_t tos_word = big_endian(std::uint16_t{tos});
+    const std::uint32_t length_word = big_endian(l.total);
+    const std::uint32_t id_word = big_endian(id);
+    const std::uint32_t fragment_word = big_endian(fragment);
+    std::uint32_t sum = sa.outer_sum + tos_word + length_word + id_word + fragment_word;
     sum = (sum & 0xFFFFU) + (sum >> 16U);
     sum = (sum & 0xFFFFU) + (sum >> 16U);
-    wire::write(ip, h);
-    const auto checksum = static_cast<std::uint16_t>(~sum);
-    std::memcpy(ip + wire::kIpChecksum, &checksum, sizeof(checksum));
+    const std::uint32_t protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    // Whole words, each stored once: a header put together byte by byte and then copied stalls.
+    const std::array<std::uint32_t, 5> words{
+        0x45U | tos_word | length_word << 16U, id_word | fragment_word << 16U,
+        kOuterTtl | protocol << 8U | (~sum & 0xFFFFU) << 16U, big_endian(sa.local), big_endian(sa.remote)};
+    std::memcpy(ip, words.data(), wire::kIpv4Bytes);
 }
 
 /// Transport mode: the packet's own header moves to the front and changes protocol and length.
-void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const Lengths& l) {
+void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const EspLengths& l) {
     std::memmove(ip, p.l3, p.header_bytes);
     wire::write16(ip + wire::kIpTotalLength, l.total);
     ip[wire::kIpProtocol] = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
@@ -201,11 +184,12 @@ void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const Leng
 }
 
 /// RFC 4303, section 2.4: "The first padding byte appended to the plaintext is numbered 1, with
-/// subsequent padding bytes making up a monotonically increasing sequence".
+/// subsequent padding bytes making up a monotonically increasing sequence". Padding is shorter than a
+/// cipher's block, and the room for all of one was asked for: one copy of fixed length is enough.
 void write_trailer(std::uint8_t* at, std::uint16_t padding, std::uint8_t next_header) {
-    for (std::uint16_t i = 0; i < padding; ++i) {
-        at[i] = static_cast<std::uint8_t>(i + 1);
-    }
+    static constexpr std::array<std::uint8_t, kMostPadding> kPadding{1, 2,  3,  4,  5,  6,  7,  8,
+                                                                     9, 10, 11, 12, 13, 14, 15, 16};
+    std::memcpy(at, kPadding.data(), kPadding.size());
     at[padding] = static_cast<std::uint8_t>(padding);
     at[padding + 1] = next_header;
 }
@@ -220,11 +204,13 @@ void write_udp(const Sa& sa, std::uint8_t* at, std::uint16_t length) {
 }
 
 /// Everything around the payload; false: no room in the buffer.
-bool encapsulate(
-    Worker& w, const Sa& sa, PacketMeta& p, std::uint32_t sequence, crypto::EspOp& op) {
-    const auto l = lengths_of(sa, p);
-    const std::size_t behind =
-        l.padding + std::size_t{wire::kEspTrailerBytes} + sa.key->icv_bytes();
+bool encapsulate(Worker& w,
+                 const Sa& sa,
+                 const EspLengths& l,
+                 PacketMeta& p,
+                 std::uint32_t sequence,
+                 crypto::EspOp& op) {
+    const std::size_t behind = kMostPadding + wire::kEspTrailerBytes + sa.icv_bytes;
     if (headroom(p) < l.before + wire::kEthernetBytes || tailroom(p) < behind) {
         return false;
     }
@@ -245,10 +231,8 @@ bool encapsulate(
         write_udp(sa, esp, static_cast<std::uint16_t>(l.total - p.header_bytes));
         esp += wire::kUdpBytes;
     }
-    wire::Esp h{};
-    h.spi = sa.spi.value();
-    h.sequence = sequence;
-    wire::write(esp, h);
+    const auto header = std::uint64_t{big_endian(sequence)} << 32U | big_endian(sa.spi.value());
+    std::memcpy(esp, &header, wire::kEspBytes);
     op.key = sa.key;
     op.esp = esp;
     op.esp_length = static_cast<std::uint32_t>(payload - esp) + l.payload + l.padding +
@@ -268,17 +252,20 @@ bool encapsulate(
 }
 
 /// An encrypted packet's way: over Ethernet at once, else by the stages.
-void send_away(Worker& w, Place at, const Sa& sa) {
+void send_away(Worker& w, Place at, const Sa& sa, const NextHopRecord& hop) {
     auto& p = w.frame[at];
-    p.next_hop = outer_next_hop(w, sa.state->words[0], sa.remote);
-    const auto& hop = *w.next_hops.at(p.next_hop);
-    if (sa.protects_tunnel && hop.out == sa.interface && hop.kind == NextHop::Kind::tunnel) {
-        w.drop(p, Drop::gre_out_recursive_route);
+    if (hop.kind == NextHop::Kind::ethernet && (hop.features & kOutDown) == 0 && hop.port != kNoPort)
+        [[likely]] {
+        p.out = hop.out;
+        if (p.length <= hop.mtu) [[likely]] {
+            send_whole(w, p, hop.port, hop.l2);
+        } else {
+            w.frame.adjacency.push(at);
+        }
         return;
     }
-    if (hop.kind == NextHop::Kind::ethernet && (hop.features & kOutDown) == 0) [[likely]] {
-        p.out = hop.out;
-        w.frame.adjacency.push(at);
+    if (sa.protects_tunnel && hop.out == sa.interface && hop.kind == NextHop::Kind::tunnel) {
+        w.drop(p, Drop::gre_out_recursive_route);
         return;
     }
     if (++p.passes > kMaxPasses) {
@@ -289,9 +276,9 @@ void send_away(Worker& w, Place at, const Sa& sa) {
 }
 
 /// Packets of the run of one SA that begins at `from`.
-std::size_t run_length(const Vector& ready,
-                       const std::array<const Sa*, kPlaces>& sas,
-                       std::size_t from) {
+std::size_t run_length(const Worker& w, std::size_t from) {
+    const auto& ready = w.scratch.ready;
+    const auto& sas = w.scratch.sas;
     std::size_t n = 1;
     while (from + n < ready.size() && sas[ready[from + n]] == sas[ready[from]]) {
         ++n;
@@ -299,52 +286,54 @@ std::size_t run_length(const Vector& ready,
     return n;
 }
 
-}  // namespace
-
-void esp_out(Worker& w) {
-    auto& f = w.frame;
-    std::array<const Sa*, kPlaces> sas;
-    std::array<crypto::EspOp, kPlaces> ops;
-    std::array<Place, kPlaces> op_places;
-    Vector ready;
-    find_sas(w, ready, sas);
+/// Headers and trailers of all that is ready; returns how many are to be encrypted.
+std::size_t encapsulate_all(Worker& w) {
+    auto& x = w.scratch;
     Sequencer sequencer(w);
     std::size_t count = 0;
     std::size_t run_end = 0;
-    for (std::size_t i = 0; i < ready.size(); ++i) {
-        const auto at = ready[i];
-        auto& p = f[at];
-        const auto& sa = *sas[at];
+    for (std::size_t i = 0; i < x.ready.size(); ++i) {
+        const auto at = x.ready[i];
+        auto& p = w.frame[at];
+        const auto& sa = *x.sas[at];
         if (i == run_end) {
-            run_end = i + run_length(ready, sas, i);
+            run_end = i + run_length(w, i);
         }
         const auto sequence = sequencer.next(sa, run_end - i);
         if (sequence == 0) {
             w.drop(p, Drop::esp_out_sequence_exhausted);
-            continue;
-        }
-        const auto bytes = lengths_of(sa, p).payload;
-        if (!encapsulate(w, sa, p, static_cast<std::uint32_t>(sequence), ops[count])) {
+        } else if (!encapsulate(w, sa, x.lengths[at], p, static_cast<std::uint32_t>(sequence), x.ops[count])) {
             w.drop(p, Drop::esp_out_no_room);
-            continue;
-        }
-        if (!account(w, sa, bytes)) {
+        } else if (!account(w, sa, x.lengths[at].payload)) {
             w.drop(p, Drop::esp_out_hard_limit);
-            continue;
+        } else {
+            x.places[count++] = at;
         }
-        op_places[count++] = at;
     }
+    return count;
+}
+
+}  // namespace
+
+void esp_out(Worker& w) {
+    auto& f = w.frame;
+    auto& x = w.scratch;
+    x.ready.clear();
+    find_sas(w, x.ready);
+    const auto count = encapsulate_all(w);
     if (count == 0) {
         return;
     }
-    w.engine()->encrypt(std::span(ops).first(count));
+    w.part_done(Stage::esp_out);
+    w.engine()->encrypt(std::span(x.ops).first(count));
+    w.stage_done(Stage::cipher, count);
     for (std::size_t i = 0; i < count; ++i) {
-        const auto at = op_places[i];
-        if (!ops[i].ok) {
+        const auto at = x.places[i];
+        if (!x.ops[i].ok) {
             w.drop(f[at], Drop::esp_out_cipher_failed);
             continue;
         }
-        send_away(w, at, *sas[at]);
+        send_away(w, at, *x.sas[at], *x.hops[at]);
     }
 }
 

@@ -44,6 +44,27 @@ PacketMeta& place(Worker& w,
     return p;
 }
 
+/// The same for a packet that is_plain() has looked at.
+inline PacketMeta& place_plain(Worker& w, Vector& vector, const Quick& q, std::uint16_t in) {
+    const auto at = w.frame.take();
+    auto& p = w.frame[at];
+    p = PacketMeta{};
+    p.buffer = q.buffer;
+    p.l3 = q.ip;
+    p.source = wire::read32(q.ip + wire::kIpSource);
+    p.destination = q.destination;
+    p.length = q.length;
+    p.in = in;
+    p.protocol = q.ip[wire::kIpProtocol];
+    const auto fragment = wire::read16(q.ip + wire::kIpFragment);
+    constexpr unsigned kAnyFragment = wire::kIpMoreFragments | wire::kIpOffsetMask;
+    if ((fragment & kAnyFragment) != 0) [[unlikely]] {
+        p.set((fragment & wire::kIpOffsetMask) != 0 ? kFragment | kLaterFragment : kFragment);
+    }
+    vector.push(at);
+    return p;
+}
+
 void drop_frame(Worker& w, rte_mbuf* buffer, std::uint16_t in, Drop reason) {
     w.tally(in).in_drops.add(1);
     w.drop_buffer(buffer, reason);
@@ -167,44 +188,42 @@ std::size_t check_frames(Worker& w,
 /// misses overlap.
 void look_up(Worker& w, std::span<Quick> quick) {
     for (auto& q : quick) {
-        q.entry = RouteTable::View::load(w.routes.root_entry(q.destination));
-        if ((q.entry & RouteTable::kChunk) != 0) {
-            prefetch(w.routes.chunk_entry(q.entry, q.destination >> 8U));
-        }
+        q.entry = w.routes.start(q.destination);
     }
     for (auto& q : quick) {
-        auto e = q.entry;
-        if ((e & RouteTable::kChunk) != 0) {
-            e = RouteTable::View::load(w.routes.chunk_entry(e, q.destination >> 8U));
-            if ((e & RouteTable::kChunk) != 0) {
-                e = RouteTable::View::load(w.routes.chunk_entry(e, q.destination));
-            }
-        }
-        q.next_hop_id = e != 0 ? e & RouteTable::kNextHopMask : w.routes.default_next_hop;
+        q.next_hop_id = w.routes.finish(q.entry, q.destination);
         q.next_hop = w.next_hops.at(q.next_hop_id);
         prefetch(q.next_hop);
     }
 }
 
-/// Last pass: rewrites and queues, or hands over to routed what has more to do.
+/// Last pass: rewrites and queues; hands what has one more thing to do to that stage, the rest to routed.
 void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
+    using Way = NextHopRecord::Way;
     for (auto& q : quick) {
         const auto& hop = *q.next_hop;
         const bool back = hop.out == in && (hop.features & kOutRedirect) != 0;
-        if (!hop.fast || q.length > hop.mtu || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
-            auto& p = place(w, w.frame.routed, q.buffer, q.ip, q.length, in);
-            p.next_hop = q.next_hop_id;
-            read_header(p);
+        if (hop.way == Way::any || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
+            place_plain(w, w.frame.routed, q, in).next_hop = q.next_hop_id;
             continue;
         }
         wire::decrement_ttl(q.ip);
-        auto* frame = q.ip - wire::kEthernetBytes;
-        std::memcpy(frame, hop.l2, wire::kEthernetBytes);
-        const auto length = static_cast<std::uint16_t>(q.length + wire::kEthernetBytes);
-        if (Packet{q.buffer}.length() != length) {
-            Packet{q.buffer}.seal(frame, length);
+        if (hop.way == Way::port && q.length <= hop.mtu) [[likely]] {
+            auto* frame = q.ip - wire::kEthernetBytes;
+            std::memcpy(frame, hop.l2, wire::kEthernetBytes);
+            const auto length = static_cast<std::uint16_t>(q.length + wire::kEthernetBytes);
+            if (Packet{q.buffer}.length() != length) {
+                Packet{q.buffer}.seal(frame, length);
+            }
+            w.send(hop.port, q.buffer, length);
+            continue;
         }
-        w.send(hop.port, q.buffer, length);
+        auto& f = w.frame;
+        auto& next = hop.way == Way::port ? f.adjacency : hop.way == Way::gre_out ? f.gre_out : f.crypto_map;
+        auto& p = place_plain(w, next, q, in);
+        p.next_hop = q.next_hop_id;
+        p.out = hop.out;
+        p.gateway = hop.gateway != 0 ? hop.gateway : q.destination;
     }
 }
 
@@ -226,8 +245,7 @@ void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in)
         return;
     }
     for (auto& q : plain) {
-        auto& p = place(w, w.frame.input_features, q.buffer, q.ip, q.length, in.index.value());
-        read_header(p);
+        place_plain(w, w.frame.input_features, q, in.index.value());
     }
 }
 

@@ -106,9 +106,12 @@ bool should_have_been_encrypted(const Worker& w, const InterfaceRecord& in, cons
     if (policy == nullptr) {
         return false;
     }
+    if (is_security_for_us(w, p)) {
+        return false;
+    }
     bool too_deep = false;
     const auto* rule = policy->find(mirrored_flow_of(p), p.has(kLaterFragment), too_deep);
-    return (rule != nullptr || too_deep) && !is_security_for_us(w, p);
+    return rule != nullptr || too_deep;
 }
 
 /// False: the packet is gone.

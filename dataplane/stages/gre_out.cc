@@ -220,7 +220,8 @@ void encapsulate(Worker& w, Place at) {
 
 void gre_out(Worker& w) {
     auto& f = w.frame;
-    Vector ready;
+    auto& ready = w.scratch.ready;
+    ready.clear();
     for (const auto at : f.gre_out.places()) {
         fit(w, at, ready);
     }

@@ -7,6 +7,23 @@
 
 namespace viaduct::dataplane {
 
+namespace {
+
+NextHopRecord::Way way_of(const NextHopRecord& r, const InterfaceRecord& interface) {
+    constexpr unsigned kAsked = kOutDown | kOutAcl | kOutPolicy | kOutNat | kOutMss | kOutTunnel | kOutNhrpRedirect;
+    const auto asked = interface.features & kAsked;
+    if (r.kind == NextHop::Kind::ethernet && interface.exists && interface.port != kNoPort) {
+        if (asked == 0) {
+            return NextHopRecord::Way::port;
+        }
+        return asked == kOutPolicy ? NextHopRecord::Way::crypto_map : NextHopRecord::Way::any;
+    }
+    const bool tunnel = r.kind == NextHop::Kind::tunnel && asked == kOutTunnel;
+    return tunnel ? NextHopRecord::Way::gre_out : NextHopRecord::Way::any;
+}
+
+}  // namespace
+
 NextHops::NextHops(Rcu& rcu, Interfaces& interfaces, std::uint32_t limit)
     : rcu_(rcu),
       interfaces_(interfaces),
@@ -134,10 +151,7 @@ std::unique_ptr<NextHopRecord> NextHops::record_of(std::uint32_t id, const NextH
     std::memcpy(r->l2, n.mac.octets().data(), 6);
     std::memcpy(r->l2 + 6, interface.config.mac.octets().data(), 6);
     wire::write16(r->l2 + 12, wire::kEtherIpv4);
-    constexpr std::uint16_t kSlowOut =
-        kOutDown | kOutAcl | kOutPolicy | kOutNat | kOutMss | kOutTunnel;
-    r->fast = n.kind == NextHop::Kind::ethernet && interface.exists && interface.port != kNoPort &&
-              (interface.features & kSlowOut) == 0;
+    r->way = way_of(*r, interface);
     return r;
 }
 

@@ -21,7 +21,13 @@ struct NextHopUse {
 
 struct alignas(64) NextHopRecord {
     NextHop::Kind kind = NextHop::Kind::drop;
-    bool fast = false;  // Ethernet, resolved, and nothing to do on the way out
+    /// Where a forwarded packet that fits goes without asking anything else of the interface.
+    enum class Way : std::uint8_t {
+        any,         // by the stages
+        port,        // Ethernet, resolved, nothing else to do on the way out
+        crypto_map,  // the same, but for a security policy
+        gre_out,     // a tunnel with nothing else to do
+    } way = Way::any;
     std::uint16_t out = 0;  // interface
     std::uint16_t port = kNoPort;
     std::uint16_t mtu = 0;  // largest IP packet that leaves whole

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include <rte_prefetch.h>
-
 #include "dataplane/base/check.h"
 
 namespace viaduct::dataplane {
@@ -279,17 +277,14 @@ const PolicyNode* Policy::find(const FlowKey& key, bool later_fragment, bool& to
     return nullptr;
 }
 
-void Policy::prefetch_for(const FlowKey& key) const {
-    const auto one = [&key](const TupleSpace::View& view) {
-        if (!view.empty()) {
-            rte_prefetch0(&view.front().bucket(key.under(view.front().mask)));
-        }
-    };
-    one(*flows_.view());
+const PolicyShape* Policy::only_shape() const {
     const auto* statics = statics_.load(std::memory_order_acquire);
-    if (statics != nullptr) {
-        one(*statics->rules.view());
+    const auto& flows = *flows_.view();
+    if (statics == nullptr || statics->rules.view()->empty()) {
+        return flows.size() == 1 ? &flows.front() : nullptr;
     }
+    const auto& rules = *statics->rules.view();
+    return rules.size() == 1 && flows.empty() ? &rules.front() : nullptr;
 }
 
 // ── all policies ──

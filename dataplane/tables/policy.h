@@ -143,8 +143,9 @@ public:
     [[nodiscard]] const PolicyNode* find(const FlowKey& key,
                                          bool later_fragment,
                                          bool& too_deep) const;
-    /// Brings the buckets that find() will read into the cache.
-    void prefetch_for(const FlowKey& key) const;
+    /// The only shape that this policy has now: look-ups may then go to its buckets at once. nullptr: there
+    /// are several, or none.
+    [[nodiscard]] const PolicyShape* only_shape() const;
 
 private:
     struct Statics {

@@ -51,9 +51,17 @@ public:
             return __atomic_load_n(at, __ATOMIC_ACQUIRE);
         }
 
-        /// The next hop of `destination` (host order); 0: no route.
-        [[nodiscard]] std::uint32_t lookup(std::uint32_t destination) const {
-            Entry e = load(root_entry(destination));
+        /// The look-up in two halves, for loops over many packets: the root's entry, with what it points
+        /// to on its way into the cache; and the rest.
+        [[nodiscard]] Entry start(std::uint32_t destination) const {
+            const Entry e = load(root_entry(destination));
+            if ((e & kChunk) != 0) {
+                __builtin_prefetch(chunk_entry(e, destination >> 8U));
+            }
+            return e;
+        }
+
+        [[nodiscard]] std::uint32_t finish(Entry e, std::uint32_t destination) const {
             if ((e & kChunk) != 0) {
                 e = load(chunk_entry(e, destination >> 8U));
                 if ((e & kChunk) != 0) {
@@ -61,6 +69,11 @@ public:
                 }
             }
             return e != 0 ? e & kNextHopMask : default_next_hop;
+        }
+
+        /// The next hop of `destination` (host order); 0: no route.
+        [[nodiscard]] std::uint32_t lookup(std::uint32_t destination) const {
+            return finish(load(root_entry(destination)), destination);
         }
     };
 

@@ -133,12 +133,15 @@ struct alignas(64) Sa {
     std::uint16_t outer_sum = 0;  // of the outer header's words that never change
     bool inbound = false;
     bool tunnel_mode = true;
-    // Second line: limits and selector.
+    std::uint8_t before_bytes = 0;          // outer header (tunnel mode), UDP, ESP, IV
+    std::uint8_t icv_bytes = 0;
+    std::uint8_t block_mask = 0;            // padding unit minus one
     bool protects_tunnel = false;
-    bool fragment_before = true;
+    DfPolicy df = DfPolicy::copy;
     bool any_selector = false;
     bool has_limits = false;
-    DfPolicy df = DfPolicy::copy;
+    // Second line: limits and selector.
+    bool fragment_before = true;
     std::uint64_t soft_packets = 0;
     std::uint64_t soft_bytes = 0;
     std::uint64_t hard_bytes = 0;
@@ -147,6 +150,6 @@ struct alignas(64) Sa {
     [[nodiscard]] bool has_udp() const { return remote_port != 0 || local_port != 0; }
 };
 
-static_assert(offsetof(Sa, tunnel_mode) < 64);
+static_assert(offsetof(Sa, has_limits) < 64);
 
 }  // namespace viaduct::dataplane

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
 
@@ -35,6 +37,16 @@ std::uint16_t outer_sum(const Sa& sa) {
     std::uint8_t raw[sizeof(h)];
     wire::write(raw, h);
     return wire::header_sum(raw, 5);
+}
+
+/// What workers would compute of key and addresses for every packet.
+void derive(Sa& sa) {
+    sa.icv_bytes = static_cast<std::uint8_t>(sa.key->icv_bytes());
+    sa.block_mask = static_cast<std::uint8_t>(sa.key->block_bytes() - 1);
+    sa.before_bytes = static_cast<std::uint8_t>((sa.tunnel_mode ? wire::kIpv4Bytes : 0U) +
+                                                (sa.has_udp() ? wire::kUdpBytes : 0U) +
+                                                wire::kEspBytes + sa.key->iv_bytes());
+    sa.outer_sum = outer_sum(sa);
 }
 
 }  // namespace
@@ -182,7 +194,7 @@ Result<std::unique_ptr<Sa>> SaTable::make(std::uint32_t index,
     sa->selector = PackedSelector::of(inbound ? mirror(p.selector) : p.selector);
     sa->any_selector = sa->selector.source_mask == 0 && sa->selector.destination_mask == 0 &&
                        sa->selector.any_protocol && sa->selector.any_ports();
-    sa->outer_sum = outer_sum(*sa);
+    derive(*sa);
     return sa;
 }
 
@@ -235,7 +247,7 @@ void SaTable::update_remote(SaIndex index,
     sa->remote = remote.value();
     sa->local_port = udp ? udp->local.value() : std::uint16_t{0};
     sa->remote_port = udp ? udp->remote.value() : std::uint16_t{0};
-    sa->outer_sum = outer_sum(*sa);
+    derive(*sa);
     if (!sa->inbound) {
         sa->state->words[0].store(0, std::memory_order_relaxed);
     }

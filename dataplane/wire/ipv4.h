@@ -65,14 +65,14 @@ inline void store_header_checksum(std::uint8_t* at, unsigned words = 5) {
     std::memcpy(at + kIpChecksum, &sum, 2);
 }
 
-/// TTL minus one with the checksum mended (RFC 1624; the way of RFC 1141 is enough for TTL: the sum
-/// grows by 0x0100 as the word with the TTL in its high byte shrinks by as much).
+/// TTL minus one with the checksum mended (RFC 1141): it grows by 0x0100 as the word with the TTL in its
+/// high byte shrinks by as much.
 inline void decrement_ttl(std::uint8_t* ip) {
     ip[kIpTtl] = static_cast<std::uint8_t>(ip[kIpTtl] - 1);
-    std::uint32_t sum = read16(ip + kIpChecksum);
-    sum += 0x0100U;
-    sum += sum >> 16U;
-    // 0xFFFF never stands in a valid header's checksum unless all words are 0; keep it so.
+    std::uint32_t sum = read16(ip + kIpChecksum) + std::uint32_t{0x0100};
+    // The end-around carry, which also turns 0xFFFF into 0: RFC 1624, section 3: "the checksum … can never
+    // be 0xFFFF" unless all words are 0.
+    sum += sum >= 0xFFFFU ? 1U : 0U;
     write16(ip + kIpChecksum, static_cast<std::uint16_t>(sum));
 }
 

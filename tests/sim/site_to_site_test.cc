@@ -46,20 +46,6 @@ int seconds_until_answer(lab::Lab& lab, const char* from, const char* to, int li
 
 }  // namespace
 
-TEST_CASE("site-to-site: the demo's script passes") {
-    const auto lab = make_lab(example("site-to-site"));
-    CHECK(lab->problems().empty());
-    const auto text = lab::read_text_file(example_file("site-to-site", "demo.script"));
-    REQUIRE(text);
-    std::string transcript;
-    const auto message = run_script(*lab, *text, "demo.script", transcript);
-    INFO(transcript);
-    CHECK(message.empty());
-    if (!message.empty()) {
-        FAIL(message);
-    }
-}
-
 TEST_CASE("site-to-site: pings of every size go both ways, whole and unchanged") {
     const auto lab = with_tunnel();
     for (unsigned size = 36; size <= 1472; size += size < 1300 ? 61 : 1) {

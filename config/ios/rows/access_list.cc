@@ -19,6 +19,7 @@ using config::PortOperator;
 
 constexpr std::size_t kMaxEntries = 20000;
 constexpr std::uint32_t kSequenceStep = 10;
+constexpr std::uint32_t kMaxSequence = 2147483647;
 
 struct NamedValue {
     std::string_view name;
@@ -232,6 +233,9 @@ Result<void> add_entry(AccessList& list, AccessEntry entry, std::uint32_t sequen
     }
     const auto next = entries.empty() ? kSequenceStep : entries.back().sequence + kSequenceStep;
     entry.sequence = sequence != 0 ? sequence : next;
+    if (entry.sequence > kMaxSequence) {
+        return failure("Sequence numbers are used up");
+    }
     const auto place = std::lower_bound(
         entries.begin(), entries.end(), entry.sequence, [](const AccessEntry& e, std::uint32_t s) {
             return e.sequence < s;

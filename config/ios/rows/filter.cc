@@ -212,11 +212,14 @@ Row match_names_row(const std::string& words,
                     std::vector<std::string> RouteMapEntry::* field,
                     const std::string& help) {
     Row row{.mode = Mode::route_map, .pattern = words + " <names:LINE>", .help = help};
-    row.apply = [field](ConfigSession& session, const Args& args) {
+    row.apply = [field](ConfigSession& session, const Args& args) -> Result<void> {
         auto& names = session.object<RouteMapEntry>().*field;
         if (args.negated() && !args.has("names")) {
             names.clear();
             return done();
+        }
+        if (args.text("names") == "prefix-list") {
+            return failure("Incomplete command.");
         }
         std::istringstream line(args.text("names"));
         for (std::string name; line >> name;) {

@@ -186,12 +186,16 @@ Rows kept_lines() {
         kept("ip mroute-cache",
              "Enable switching cache for incoming multicast packets",
              {"no ip mroute-cache"}),
-        kept("ip route-cache [ <what:LINE> ]",
+        kept("ip route-cache [ cef | flow | policy | same-interface | distributed ]",
              "Enable fast-switching cache for outgoing packets",
              {"no ip route-cache", "ip route-cache flow"}),
         kept("ip virtual-reassembly [ <what:LINE> ]",
              "Enable IP Virtual Reassembly",
              {"ip virtual-reassembly"}),
+        kept("ip split-horizon", "Perform split horizon", {"no ip split-horizon"}),
+        kept("qos pre-classify",
+             "Enable QoS classification before packets are tunnel encapsulated",
+             {"qos pre-classify"}),
         kept("ip pim <what:LINE>", "PIM interface commands", {"ip pim sparse-mode"}),
         kept("ip igmp <what:LINE>", "IGMP interface commands", {"ip igmp version 2"}),
         kept("ip rip <what:LINE>", "Router Information Protocol", {"ip rip send version 2"}),
@@ -274,6 +278,62 @@ Rows kept_lines() {
     return rows;
 }
 
+/// Behind the addresses, as IOS writes them.
+Rows port_rows() {
+    return {
+        flag_row(Mode::interface,
+                 "shutdown",
+                 &InterfaceConfig::shutdown,
+                 "Shutdown the selected interface"),
+        effect(Effect::kept,
+               choice_row(Mode::interface,
+                          "duplex",
+                          {"auto", "full", "half"},
+                          &InterfaceConfig::duplex,
+                          "Configure duplex operation.")),
+        effect(Effect::kept,
+               choice_row(Mode::interface,
+                          "speed",
+                          {"auto", "10", "100", "1000"},
+                          &InterfaceConfig::speed,
+                          "Configure speed operation.")),
+        keepalive_row(),
+        examples({"load-interval 30"},
+                 number_row(
+                     Mode::interface,
+                     "load-interval",
+                     "30-600",
+                     &InterfaceConfig::load_interval_s,
+                     "Specify interval for load calculation for an interface|value: Load interval "
+                     "delay in seconds")),
+        examples({"arp timeout 60"},
+                 number_row(Mode::interface,
+                            "arp timeout",
+                            "0-2147483",
+                            &InterfaceConfig::arp_timeout_s,
+                            "Set ARP cache timeout|value: Seconds")),
+    };
+}
+
+Rows crypto_rows() {
+    return {
+        crypto_map_row(),
+        ezvpn_row(),
+        choice_row(
+            Mode::interface,
+            "crypto ipsec df-bit",
+            {"clear", "set", "copy"},
+            &InterfaceConfig::crypto_df_bit,
+            "Handling of encapsulated DF bit.|clear: Clear DF bit|set: Set DF bit|copy: Copy DF "
+            "bit"),
+        choice_row(Mode::interface,
+                   "crypto ipsec fragmentation",
+                   {"before-encryption", "after-encryption"},
+                   &InterfaceConfig::crypto_fragmentation,
+                   "Handling of fragmentation of near-MTU sized packets"),
+    };
+}
+
 }  // namespace
 
 Rows interface_rows() {
@@ -308,54 +368,15 @@ Rows interface_rows() {
                             &InterfaceConfig::delay_10us,
                             "Specify interface throughput delay|value: Throughput delay (tens of "
                             "microseconds)")),
-        flag_row(Mode::interface,
-                 "shutdown",
-                 &InterfaceConfig::shutdown,
-                 "Shutdown the selected interface"),
-        effect(Effect::kept,
-               choice_row(Mode::interface,
-                          "duplex",
-                          {"auto", "full", "half"},
-                          &InterfaceConfig::duplex,
-                          "Configure duplex operation.")),
-        effect(Effect::kept,
-               choice_row(Mode::interface,
-                          "speed",
-                          {"auto", "10", "100", "1000"},
-                          &InterfaceConfig::speed,
-                          "Configure speed operation.")),
-        keepalive_row(),
-        examples({"load-interval 30"},
-                 number_row(
-                     Mode::interface,
-                     "load-interval",
-                     "30-600",
-                     &InterfaceConfig::load_interval_s,
-                     "Specify interval for load calculation for an interface|value: Load interval "
-                     "delay in seconds")),
-        examples({"arp timeout 60"},
-                 number_row(Mode::interface,
-                            "arp timeout",
-                            "0-2147483",
-                            &InterfaceConfig::arp_timeout_s,
-                            "Set ARP cache timeout|value: Seconds")),
-        crypto_map_row(),
-        ezvpn_row(),
-        choice_row(
-            Mode::interface,
-            "crypto ipsec df-bit",
-            {"clear", "set", "copy"},
-            &InterfaceConfig::crypto_df_bit,
-            "Handling of encapsulated DF bit.|clear: Clear DF bit|set: Set DF bit|copy: Copy DF "
-            "bit"),
-        choice_row(Mode::interface,
-                   "crypto ipsec fragmentation",
-                   {"before-encryption", "after-encryption"},
-                   &InterfaceConfig::crypto_fragmentation,
-                   "Handling of fragmentation of near-MTU sized packets"),
     };
-    auto kept_rows_here = kept_lines();
-    std::move(kept_rows_here.begin(), kept_rows_here.end(), std::back_inserter(rows));
+    const auto append = [&rows](Rows more, Place place) {
+        for (auto& row : more) {
+            rows.push_back(at(place, std::move(row)));
+        }
+    };
+    append(port_rows(), Place::interfaces);
+    append(kept_lines(), Place::interfaces);
+    append(crypto_rows(), Place::routers);
     return rows;
 }
 

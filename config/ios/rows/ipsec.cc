@@ -269,6 +269,7 @@ Row ctcp_row() {
             out.line("crypto ctcp port{}", text);
         }
     };
+    row.effect = Effect::later;
     row.examples = {"crypto ctcp port 10000 443"};
     return at(Place::ipsec, std::move(row));
 }

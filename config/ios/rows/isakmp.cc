@@ -230,7 +230,9 @@ std::string peer_text(const PreSharedKey& key) {
     if (!key.hostname.empty()) {
         return "hostname " + quoted(key.hostname);
     }
-    const auto mask = key.mask.is_broadcast() ? "" : " " + key.mask.to_string();
+    // Without a mask 0.0.0.0 is everybody and any other address itself.
+    const bool itself = key.mask.is_broadcast() && !key.address.is_unspecified();
+    const auto mask = itself ? "" : " " + key.mask.to_string();
     return "address " + key.address.to_string() + mask;
 }
 
@@ -402,8 +404,8 @@ Row peer_endpoint_row() {
         endpoint.clear();
         for (const auto* kind : {"ipv4-address", "fqdn", "user-fqdn"}) {
             if (!args.negated() && args.has(kind)) {
-                endpoint =
-                    std::string(kind) + " " + (args.has("a") ? args.text("a") : args.text("name"));
+                const auto value = args.has("a") ? args.text("a") : quoted(args.text("name"));
+                endpoint = std::string(kind) + " " + value;
             }
         }
         return done();

@@ -72,9 +72,10 @@ IdentityMatch read_match(const Args& args) {
 std::string match_text(const IdentityMatch& match) {
     switch (match.kind) {
     case IdentityMatch::Kind::address: {
-        const bool everybody = match.address.is_unspecified() && match.mask.is_unspecified();
+        // Without a mask 0.0.0.0 is everybody and any other address itself.
+        const auto implied = match.address.is_unspecified() ? Ipv4Address{} : Ipv4Address{~0U};
         return "address " + match.address.to_string() +
-               (everybody || match.mask.is_broadcast() ? "" : " " + match.mask.to_string());
+               (match.mask == implied ? "" : " " + match.mask.to_string());
     }
     case IdentityMatch::Kind::group:
         return "group " + quoted(match.text);
@@ -140,7 +141,7 @@ Row self_identity_row() {
         identity.clear();
         if (!args.negated()) {
             identity = args.has("address")     ? "address"
-                       : args.has("user-fqdn") ? "user-fqdn " + args.text("user")
+                       : args.has("user-fqdn") ? "user-fqdn " + quoted(args.text("user"))
                                                : "fqdn";
         }
         return done();

@@ -4,6 +4,7 @@
 
 #include "config/ios/fields.h"
 #include "config/ios/kept_lines.h"
+#include "config/ios/table.h"
 
 namespace viaduct::ios {
 
@@ -21,7 +22,7 @@ struct KeptRow {
     std::string_view example;
 };
 
-constexpr std::array<KeptRow, 70> kKept{{
+constexpr std::array<KeptRow, 82> kKept{{
     {Place::service, Shape::one, "service config", "TFTP load config files", "service config"},
     {Place::service, Shape::one, "service pad", "Enable PAD commands", "no service pad"},
     {Place::service,
@@ -71,6 +72,55 @@ constexpr std::array<KeptRow, 70> kKept{{
      "service nagle",
      "Enable Nagle's congestion control algorithm",
      "service nagle"},
+    {Place::service,
+     Shape::one,
+     "service password-recovery",
+     "Enable password recovery",
+     "no service password-recovery"},
+    {Place::service,
+     Shape::one,
+     "service compress-config",
+     "Compress the configuration file",
+     "service compress-config"},
+    {Place::ip_basic,
+     Shape::many,
+     "ipv6 <what:LINE>",
+     "Global IPv6 configuration commands",
+     "no ipv6 cef"},
+    {Place::ip_basic, Shape::many, "ip sla <what:LINE>", "IP Service Level Agreement", "ip sla 1"},
+    {Place::clock,
+     Shape::many,
+     "security <what:LINE>",
+     "Infra Security CLIs",
+     "security passwords min-length 6"},
+    {Place::clock,
+     Shape::many,
+     "license <what:LINE>",
+     "Configure license features",
+     "license udi pid CISCO2911/K9"},
+    {Place::domain,
+     Shape::many,
+     "login <what:LINE>",
+     "Enable secure login checking",
+     "login block-for 60 attempts 3 within 30"},
+    {Place::domain,
+     Shape::one,
+     "multilink <what:LINE>",
+     "PPP multilink global configuration",
+     "multilink bundle-name authenticated"},
+    {Place::hardware, Shape::section, "archive", "Archive the configuration", "archive"},
+    {Place::hardware, Shape::section, "redundancy", "Enter redundancy mode", "redundancy"},
+    {Place::nat,
+     Shape::many,
+     "ip nat service <what:LINE>",
+     "Special translation for application using non-standard "
+     "port",
+     "ip nat service list 10 ftp tcp port 2021"},
+    {Place::nat,
+     Shape::many,
+     "ip nat log <what:LINE>",
+     "NAT Logging",
+     "ip nat log translations syslog"},
     {Place::boot, Shape::one, "boot-start-marker", "Boot start marker", "boot-start-marker"},
     {Place::boot,
      Shape::many,
@@ -331,6 +381,15 @@ void keep_section(std::vector<config::KeptSection>& sections,
         kept.push_back(old != sections.end() ? *old : config::KeptSection{line, {}});
     }
     sections = std::move(kept);
+    // The order of writing: a new line goes behind those of its place and of the places before it.
+    if (sections.empty()) {
+        return;
+    }
+    const auto place = kept_place(sections.back().line);
+    for (std::size_t at = sections.size() - 1; at > 0 && kept_place(sections[at - 1].line) > place;
+         --at) {
+        std::swap(sections[at - 1], sections[at]);
+    }
 }
 
 Row make_row(const KeptRow& kept) {

@@ -318,6 +318,10 @@ Rows nat_rows() {
     rows.push_back(dynamic_row());
     rows.push_back(network_row());
     rows.push_back(static_row());
+    // The dataplane does not translate yet: check and show say so.
+    for (auto& row : rows) {
+        row.effect = Effect::later;
+    }
     return rows;
 }
 

@@ -182,6 +182,32 @@ Row server_row() {
     return nhrp(std::move(row));
 }
 
+Row cluster_row() {
+    Row row{
+        .mode = Mode::interface,
+        .pattern = "ip nhrp nhs cluster <group:0-10> max-connections <most:0-255>",
+        .help =
+            "Limit the servers of a cluster|cluster: NHS cluster|group: NHS cluster "
+            "number|max-connections: Number of servers to be connected to|most: Number of servers"};
+    row.no = "ip nhrp nhs cluster <group:0-10> [ max-connections [ <most:0-255> ] ]";
+    row.apply = [](ConfigSession& session, const Args& args) {
+        auto& limits = session.object<NhrpConfig>().cluster_max_connections;
+        const auto cluster = static_cast<std::uint8_t>(args.number("group"));
+        limits.erase(cluster);
+        if (!args.negated()) {
+            limits[cluster] = static_cast<std::uint8_t>(args.number("most"));
+        }
+        return done();
+    };
+    row.write = [](Writer& out) {
+        for (const auto& [cluster, most] : out.object<NhrpConfig>().cluster_max_connections) {
+            out.line("ip nhrp nhs cluster {} max-connections {}", cluster, most);
+        }
+    };
+    row.examples = {"ip nhrp nhs cluster 1 max-connections 2"};
+    return nhrp(std::move(row));
+}
+
 Row max_send_row() {
     Row row{.mode = Mode::interface,
             .pattern = "ip nhrp max-send <packets:1-65535> every <seconds:1-65535>",
@@ -237,6 +263,14 @@ Rows nhrp_rows() {
                                  &NhrpConfig::holdtime_s,
                                  "Advertised holdtime|value: Number of seconds"))),
         server_row(),
+        cluster_row(),
+        nhrp(examples(
+            {"ip nhrp nhs fallback 60"},
+            number_row(Mode::interface,
+                       "ip nhrp nhs fallback",
+                       "0-60",
+                       &NhrpConfig::fallback_s,
+                       "Time until a better server that came back is used|value: Seconds"))),
         max_send_row(),
         nhrp(examples(
             {"ip nhrp registration timeout 60"},

@@ -50,19 +50,14 @@ Result<void> apply_route(ConfigSession& session, const Args& args) {
     }
     const bool way = route->interface || route->gateway || route->dhcp;
     if (args.negated()) {
+        session.route_index().clear();
         std::erase_if(routes, [&](const StaticRoute& other) {
             return way ? same_way(other, *route) : other.prefix == route->prefix;
         });
         return done();
     }
-    // Long tables are generated ones; looking from the end finds a repeated line soon.
-    const auto limit = std::min<std::size_t>(routes.size(), 20000);
-    const auto found =
-        std::find_if(routes.rbegin(),
-                     routes.rbegin() + static_cast<std::ptrdiff_t>(limit),
-                     [&route](const StaticRoute& other) { return same_way(other, *route); });
-    if (found != routes.rbegin() + static_cast<std::ptrdiff_t>(limit)) {
-        *found = *route;
+    if (auto* known = session.route_index().find(routes, *route)) {
+        *known = *route;
         return done();
     }
     if (routes.size() >= kMaxRoutes) {

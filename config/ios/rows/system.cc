@@ -151,8 +151,11 @@ Row enable_row(bool secret) {
     };
     row.examples =
         secret
-            ? std::vector<std::string>{"enable secret 5 $1$mERr$hx5rVt7rPNoS4wqbXKX7m0",
-                                       "enable secret 0 two words"}
+            ? std::vector<
+                  std::string>{"enable secret 5 $1$mERr$hx5rVt7rPNoS4wqbXKX7m0",
+                               "enable secret 0 two words",
+                               "enable secret 9 "
+                               "$9$nhEmQVczB7dqsO$X.HsgL6x1il0RxkOSSvyQYwucySCt7qFm4v7pqCxkKM"}
             : std::vector<std::string>{"enable password cisco", "enable password 7 121A0C041104"};
     return at(Place::enable, std::move(row));
 }
@@ -161,8 +164,7 @@ Row username_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "username <user:WORD> [ privilege <level:0-15> ] { nopassword | password " +
-                   std::string(kPasswordLine) + " | secret { 0 <plain0:LINE> | 5 <hash:WORD> | " +
-                   "<plain:LINE> } }",
+                   std::string(kPasswordLine) + " | secret " + std::string(kSecretLine) + " }",
         .help =
             "Establish User Name Authentication|user: User name|privilege: Set user privilege "
             "level|level: User privilege level|nopassword: No password is required for the user to "

@@ -40,6 +40,16 @@ TEST_CASE("session: modes, prompts, and the way out of a sub-mode", "[session]")
     CHECK(session.finished());
 }
 
+TEST_CASE("session: a parent's words in full win over abbreviations of the mode's own", "[session]") {
+    config::RunningConfig config;
+    ConfigSession session(config);
+    REQUIRE(session.execute("interface FastEthernet0/0"));
+    REQUIRE(session.execute("ip route 0.0.0.0 0.0.0.0 10.0.0.1"));
+    CHECK(config.static_routes.size() == 1);
+    CHECK(config.interfaces.at(kFa00).kept.empty());
+    CHECK(session.prompt_suffix() == "(config)");
+}
+
 TEST_CASE("session: a refused line changes nothing and says where", "[session]") {
     config::RunningConfig config;
     ConfigSession session(config);

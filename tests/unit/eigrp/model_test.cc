@@ -115,6 +115,15 @@ public:
         }
     }
 
+    void impair(double loss, double duplicate, Duration delay) {
+        for (const auto& e : edges_) {
+            auto& s = net.segment(e.segment);
+            s.loss = loss;
+            s.duplicate = duplicate;
+            s.delay_maximum = delay;
+        }
+    }
+
     void settle() {
         for (std::size_t e = 0; e < edges_.size(); ++e) {
             // What was cut without carrier is seen by the hold time.
@@ -249,6 +258,31 @@ private:
     std::vector<bool> lan_up_;
     std::optional<std::size_t> lan_segment_;
 };
+
+TEST_CASE("D4: DUAL never loops with unequal cost ways, loss, duplicates and reorder") {
+    for (std::uint64_t seed = 101; seed <= 130; ++seed) {
+        DYNAMIC_SECTION("seed " << seed) {
+            const std::size_t routers = 4 + seed % 7;
+            Model m(seed, routers, routers, seed % 2 == 0);
+            for (std::size_t n = 0; n < m.net.size(); ++n) {
+                m.net.node(n).eigrp().variance = 8;
+                m.net.node(n).eigrp().maximum_paths = 8;
+            }
+            m.impair(0.15, 0.1, 60ms);
+            m.net.start();
+            m.settle();
+            m.check_routes();
+            for (int phase = 0; phase < 3; ++phase) {
+                for (int i = 0; i < 6; ++i) {
+                    m.disturb();
+                    m.net.run(5ms);
+                }
+                m.settle();
+                m.check_routes();
+            }
+        }
+    }
+}
 
 TEST_CASE("D4: DUAL finds the shortest ways and never loops: random networks") {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -105,9 +105,13 @@ struct Apply {
 
     void operator()(const ChildState& state) { node.states.push_back(state); }
 
-    void operator()(const AuthenticateUser&) {}
+    void operator()(const AuthenticateUser& login) {
+        if (node.on_login) {
+            node.on_login(login);
+        }
+    }
 
-    void operator()(const ClientConfigured&) {}
+    void operator()(const ClientConfigured& given) { node.configured.push_back(given); }
 };
 
 }  // namespace

@@ -91,6 +91,9 @@ public:
     std::map<ProxyPair, ChildId> current_of;  // whose outbound half a flow uses
     std::vector<ChildState> states;
     std::vector<SendPacket> sent;
+    std::vector<ClientConfigured> configured;
+    /// AAA: answers, or does not; without it nobody is let in.
+    std::function<void(const AuthenticateUser&)> on_login;
 };
 
 struct Link {

@@ -233,6 +233,16 @@ TEST_CASE("D5: phase 3 over a route of the same prefix overrides its next hop") 
     three.engine->on_routes_changed(network.now);
     three.run_actions();
     CHECK(three.shortcuts.at(net("3.3.3.0/24")).kind == RouteKind::shortcut);
+    // It does not outlive the route that it cuts short, and comes back with it.
+    three.routes.remove("0.0.0.0/1");
+    three.engine->on_routes_changed(network.now);
+    three.run_actions();
+    CHECK(three.shortcuts.empty());
+    three.routes.add("0.0.0.0/1", kTunnel0, "192.168.1.1");
+    network.run_for(10s);
+    flow(network, "sv9-3", "2.2.2.3", "3.3.3.4", 1s, 5s);
+    network.run_for(5s);
+    CHECK(three.shortcuts.contains(net("3.3.3.0/24")));
     // Switched off, it goes.
     three.interface().nhrp.shortcut = false;
     three.configure();

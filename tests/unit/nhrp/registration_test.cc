@@ -410,6 +410,23 @@ TEST_CASE(
     CHECK(states() == "RRR");
 }
 
+TEST_CASE("Phase 1: a spoke on a point-to-point tunnel needs no map and gets no adjacency") {
+    Pair p;
+    auto& interface = p.spoke().interface();
+    interface.multipoint = false;
+    interface.destination = ip("209.168.202.225");
+    interface.nhrp.maps.clear();
+    interface.nhrp.multicast_maps.clear();
+    p.start();
+    CHECK(p.spoke().server().state == ServerState::responding);
+    CHECK(p.spoke().adjacencies.empty());
+    CHECK(p.spoke().multicast.at(kTunnel0) == std::vector<Nbma>{{ip("209.168.202.225"), {}}});
+    CHECK(p.hub().adjacency("192.168.1.2") != nullptr);
+    p.spoke().engine->on_resolution_needed(
+        p.network.now, kTunnel0, ip("192.168.1.3"), ip("192.168.1.3"));
+    CHECK(p.spoke().engine->resolutions_under_way() == 0);
+}
+
 TEST_CASE("A spoke whose address changes registers anew; unique as configured") {
     for (const bool no_unique : {true, false}) {
         Pair p;
@@ -450,6 +467,12 @@ TEST_CASE("A reload of the configuration that changes nothing restarts nothing")
     p.hub().interface().nhrp.holdtime_s = 1000;
     p.hub().configure();
     CHECK(p.hub().entry("192.168.1.2/32")->registered);
+    // On the client the hub is told at once.
+    p.spoke().interface().nhrp.holdtime_s = 900;
+    p.spoke().configure();
+    p.network.run_for(1s);
+    CHECK(p.hub().entry("192.168.1.2/32")->holding_time_s == 900);
+    CHECK(p.spoke().server().requests_sent == sent + 1);
     auto& late = p.network.add("late", "192.168.1.20", "209.168.202.20", "");
     late.interface().nhrp = p.spoke().interface().nhrp;
     late.configure();

@@ -1,0 +1,44 @@
+// The ready labs run their own scripts to the end.
+#include "tests/sim/sim_fixture.h"
+
+namespace viaduct::sim {
+
+namespace {
+
+void run_demo(const std::string& name) {
+    const auto lab = make_lab(example(name));
+    CHECK(lab->problems().empty());
+    const auto text = lab::read_text_file(example_file(name, "demo.script"));
+    REQUIRE(text);
+    std::string transcript;
+    const auto message = run_script(*lab, *text, name + "/demo.script", transcript);
+    INFO(transcript);
+    if (!message.empty()) {
+        FAIL(message);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("example site-to-site") {
+    run_demo("site-to-site");
+}
+
+TEST_CASE("example dmvpn") {
+    run_demo("dmvpn");
+}
+
+TEST_CASE("example ted") {
+    run_demo("ted");
+}
+
+TEST_CASE("example remote-access") {
+    run_demo("remote-access");
+}
+
+// Waits for address translation in the forwarding plane; sim_examples "[later]" runs it.
+TEST_CASE("example nat-t", "[.later]") {
+    run_demo("nat-t");
+}
+
+}  // namespace viaduct::sim
