@@ -54,6 +54,7 @@ private:
 
     [[nodiscard]] static bool fits(const Rule& rule, const AclKey& key);
     [[nodiscard]] std::optional<std::size_t> find(const AclKey& key) const;
+    [[nodiscard]] std::optional<std::size_t> classify(const AclKey& key) const;
     void build_classifier();
 
     std::vector<Rule> rules_;
