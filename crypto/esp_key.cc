@@ -27,7 +27,6 @@ namespace {
     return memory;
 }
 
-
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kAesRoundKey = 16;
 constexpr std::size_t kDesRawKeyBytes = 32;  // up to 24; DesBitslice takes keys as they are

@@ -22,9 +22,11 @@ struct AddressMatch {
     Ipv4Address wildcard{0xFFFFFFFFU};
 
     [[nodiscard]] bool any() const { return wildcard.value() == 0xFFFFFFFFU; }
+
     [[nodiscard]] bool matches(Ipv4Address a) const {
         return ((a.value() ^ address.value()) & ~wildcard.value()) == 0;
     }
+
     bool operator==(const AddressMatch&) const = default;
 };
 
@@ -52,6 +54,7 @@ struct PortMatch {
         }
         return false;
     }
+
     bool operator==(const PortMatch&) const = default;
 };
 
@@ -59,8 +62,8 @@ struct PortMatch {
 struct AccessEntry {
     std::uint32_t sequence = 0;  // 10, 20, … as IOS numbers; unique in its list
     AclAction action = AclAction::permit;
-    std::string remark;                   // not empty: the line is only a remark
-    std::optional<IpProtocol> protocol;   // nullopt: ip
+    std::string remark;  // not empty: the line is only a remark
+    std::optional<IpProtocol> protocol;  // nullopt: ip
     AddressMatch source;
     PortMatch source_port;
     AddressMatch destination;
@@ -68,7 +71,7 @@ struct AccessEntry {
     std::optional<std::uint8_t> icmp_type;
     std::optional<std::uint8_t> icmp_code;
     bool established = false;  // TCP with ACK or RST
-    bool fragments = false;    // only non-initial fragments
+    bool fragments = false;  // only non-initial fragments
     std::optional<std::uint8_t> tos;
     std::optional<std::uint8_t> precedence;
     std::optional<std::uint8_t> dscp;

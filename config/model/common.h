@@ -16,6 +16,7 @@ struct Password {
     std::string text;
 
     [[nodiscard]] bool empty() const { return text.empty(); }
+
     bool operator==(const Password&) const = default;
 };
 

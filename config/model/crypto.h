@@ -86,7 +86,7 @@ struct IsakmpProfile {
 /// `crypto isakmp client configuration group NAME`.
 struct ClientGroup {
     Password key;
-    std::vector<Ipv4Address> dns;   // 0–2
+    std::vector<Ipv4Address> dns;  // 0–2
     std::vector<Ipv4Address> wins;  // 0–2
     std::string domain;
     std::string pool;
@@ -99,7 +99,7 @@ struct ClientGroup {
     bool include_local_lan = false;
     std::vector<std::string> backup_gateways;
     std::vector<InterfaceName> access_restrict;
-    std::optional<std::uint16_t> max_users;   // 1–5000
+    std::optional<std::uint16_t> max_users;  // 1–5000
     std::optional<std::uint16_t> max_logins;  // 1–10
     bool group_lock = false;
 
@@ -113,7 +113,7 @@ struct TransformSet {
     std::optional<crypto::Cipher> esp_cipher;  // null cipher is Cipher::null
     std::optional<crypto::Auth> esp_auth;
     std::optional<crypto::Auth> ah_auth;  // parsed; AH is not run
-    bool comp_lzs = false;                // parsed; compression is not run
+    bool comp_lzs = false;  // parsed; compression is not run
     IpsecMode mode = IpsecMode::tunnel;
     bool mode_require = false;
 
@@ -121,7 +121,7 @@ struct TransformSet {
 };
 
 struct SaLifetime {
-    std::optional<std::uint32_t> seconds;    // 120–2592000
+    std::optional<std::uint32_t> seconds;  // 120–2592000
     std::optional<std::uint32_t> kilobytes;  // 2560–4294967295
 
     bool operator==(const SaLifetime&) const = default;
@@ -158,14 +158,14 @@ struct CryptoPolicy {
 struct CryptoMapEntry : CryptoPolicy {
     enum class Kind : std::uint8_t { isakmp, manual, dynamic };
     Kind kind = Kind::isakmp;
-    std::string match_address;           // access list
-    std::vector<std::string> peers;      // dotted addresses or host names, in order
+    std::string match_address;  // access list
+    std::vector<std::string> peers;  // dotted addresses or host names, in order
     std::optional<std::string> default_peer;
-    std::string dynamic_map;             // Kind::dynamic: the template's name
-    bool discover = false;               // TED
+    std::string dynamic_map;  // Kind::dynamic: the template's name
+    bool discover = false;  // TED
     bool reverse_route = false;
     bool reverse_route_static = false;
-    std::optional<SessionKey> session_key_in;   // Kind::manual
+    std::optional<SessionKey> session_key_in;  // Kind::manual
     std::optional<SessionKey> session_key_out;
 
     bool operator==(const CryptoMapEntry&) const = default;
@@ -174,8 +174,8 @@ struct CryptoMapEntry : CryptoPolicy {
 /// A crypto map or a dynamic map: entries by sequence number and the map-wide lines.
 struct CryptoMap {
     std::map<std::uint32_t, CryptoMapEntry> entries;
-    std::string client_authentication_list;   // `crypto map M client authentication list L`
-    std::string authorization_list;           // `crypto map M isakmp authorization list L`
+    std::string client_authentication_list;  // `crypto map M client authentication list L`
+    std::string authorization_list;  // `crypto map M isakmp authorization list L`
     ConfigMode client_configuration = ConfigMode::none;
     std::optional<InterfaceName> local_address;
     std::string isakmp_profile;
@@ -226,7 +226,7 @@ struct PerPeerAggressive {
 struct CryptoConfig {
     bool isakmp_enable = true;
     std::map<std::uint32_t, IsakmpPolicy> policies;  // by priority 1–10000
-    std::vector<PreSharedKey> keys;                  // global keyring ("default")
+    std::vector<PreSharedKey> keys;  // global keyring ("default")
     std::map<std::string, Keyring> keyrings;
     std::vector<std::pair<std::string, IsakmpProfile>> profiles;  // in the file's order
     std::map<std::string, ClientGroup> client_groups;
@@ -236,16 +236,16 @@ struct CryptoConfig {
     std::optional<std::uint16_t> xauth_timeout_s;
     bool aggressive_disable = false;
     bool invalid_spi_recovery = false;
-    bool nat_transparency = true;        // `crypto ipsec nat-transparency udp-encapsulation`
-    bool spi_matching = false;           // `crypto ipsec nat-transparency spi-matching`
+    bool nat_transparency = true;  // `crypto ipsec nat-transparency udp-encapsulation`
+    bool spi_matching = false;  // `crypto ipsec nat-transparency spi-matching`
     std::vector<std::uint16_t> ctcp_ports;  // `crypto ctcp port …`
     std::map<std::string, TransformSet> transform_sets;
-    SaLifetime lifetime;                 // `crypto ipsec security-association lifetime`
+    SaLifetime lifetime;  // `crypto ipsec security-association lifetime`
     std::optional<std::uint32_t> idle_time_s;
     bool replay_disable = false;
     std::optional<std::uint16_t> replay_window;  // 64, 128, 256, 512, 1024
-    std::string df_bit;                          // global `crypto ipsec df-bit`
-    std::string fragmentation;                   // global `crypto ipsec fragmentation`
+    std::string df_bit;  // global `crypto ipsec df-bit`
+    std::string fragmentation;  // global `crypto ipsec fragmentation`
     std::map<std::string, CryptoPolicy> ipsec_profiles;
     std::map<std::string, CryptoMap> maps;
     std::map<std::string, CryptoMap> dynamic_maps;

@@ -41,6 +41,7 @@ struct InterfaceName {
     [[nodiscard]] std::string to_string() const;
     /// "Fa0/0", "Tu0": as IOS abbreviates in narrow columns.
     [[nodiscard]] std::string short_string() const;
+
     /// A port of ours can carry it (an Ethernet of some speed).
     [[nodiscard]] bool is_ethernet() const {
         return type >= InterfaceType::ethernet && type <= InterfaceType::ten_gigabit_ethernet;
@@ -55,6 +56,7 @@ struct InterfaceAddress {
     unsigned length = 0;  // prefix length, 1–32
 
     [[nodiscard]] Ipv4Prefix network() const { return {address, length}; }
+
     bool operator==(const InterfaceAddress&) const = default;
 };
 
@@ -91,9 +93,9 @@ struct NhrpStaticMap {
 struct NhrpServer {
     Ipv4Address protocol_address;
     std::optional<Ipv4Address> nbma_address;  // `nbma A`
-    bool multicast = false;                   // `… multicast`
-    std::uint8_t priority = 0;                // 0–255, 0 is best
-    std::uint8_t cluster = 0;                 // 0–10
+    bool multicast = false;  // `… multicast`
+    std::uint8_t priority = 0;  // 0–255, 0 is best
+    std::uint8_t cluster = 0;  // 0–10
 
     bool operator==(const NhrpServer&) const = default;
 };
@@ -107,14 +109,15 @@ struct NhrpConfig {
     bool multicast_dynamic = false;
     std::vector<Ipv4Address> multicast_maps;
     std::vector<NhrpServer> servers;
-    std::map<std::uint8_t, std::uint8_t> cluster_max_connections;  // `nhs cluster C max-connections N`
-    std::optional<std::uint16_t> fallback_s;                       // `nhs fallback S`
+    std::map<std::uint8_t, std::uint8_t>
+        cluster_max_connections;  // `nhs cluster C max-connections N`
+    std::optional<std::uint16_t> fallback_s;  // `nhs fallback S`
     bool redirect = false;
     bool shortcut = false;
     bool registration_no_unique = false;
     std::optional<std::uint16_t> registration_timeout_s;  // IOS default: a third of holdtime
-    std::uint16_t max_send = 10000;                        // packets …
-    std::uint16_t max_send_every_10s = 1;                  // … per 10 s units (IOS: 10000 every 10)
+    std::uint16_t max_send = 10000;  // packets …
+    std::uint16_t max_send_every_10s = 1;  // … per 10 s units (IOS: 10000 every 10)
     bool server_only = false;
     bool record = true;
 
@@ -158,11 +161,11 @@ struct InterfaceConfig {
     std::optional<MacAddress> mac_address;
     std::optional<std::uint32_t> bandwidth_kbps;
     std::optional<std::uint32_t> delay_10us;
-    std::optional<std::uint16_t> mtu;     // layer 3 bytes, 64–9216
+    std::optional<std::uint16_t> mtu;  // layer 3 bytes, 64–9216
     std::optional<std::uint16_t> ip_mtu;  // 68–9216
     std::optional<std::uint16_t> tcp_adjust_mss;
     std::string duplex;  // "auto", "full", "half" or empty: kept, without effect
-    std::string speed;   // "auto", "10", "100", "1000" or empty: kept, without effect
+    std::string speed;  // "auto", "10", "100", "1000" or empty: kept, without effect
     std::optional<std::uint32_t> load_interval_s;
     bool ip_redirects = true;
     bool ip_unreachables = true;
@@ -170,12 +173,12 @@ struct InterfaceConfig {
     bool ip_directed_broadcast = false;
     bool ip_mask_reply = false;
     std::uint32_t arp_timeout_s = 14400;
-    std::string access_group_in;   // access list name or number; empty: none
+    std::string access_group_in;  // access list name or number; empty: none
     std::string access_group_out;
     std::string crypto_map;
     std::string ezvpn_client;  // `crypto ipsec client ezvpn NAME [inside|outside]`
     bool ezvpn_inside = false;
-    std::string crypto_df_bit;         // `crypto ipsec df-bit`: empty, "clear", "set", "copy"
+    std::string crypto_df_bit;  // `crypto ipsec df-bit`: empty, "clear", "set", "copy"
     std::string crypto_fragmentation;  // empty, "before-encryption", "after-encryption"
     NatSide nat_side = NatSide::none;
     std::vector<Ipv4Address> helper_addresses;

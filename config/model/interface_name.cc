@@ -30,8 +30,8 @@ constexpr std::array<TypeWords, 11> kTypes{{
 }};
 
 const TypeWords& words(InterfaceType type) {
-    return *std::find_if(kTypes.begin(), kTypes.end(),
-                         [type](const TypeWords& w) { return w.type == type; });
+    return *std::find_if(
+        kTypes.begin(), kTypes.end(), [type](const TypeWords& w) { return w.type == type; });
 }
 
 char lower(char c) {
@@ -42,8 +42,9 @@ char lower(char c) {
 /// that no other begins with; IOS's own list makes that true for all but "a" and "t".
 bool abbreviates(std::string_view text, std::string_view name) {
     return !text.empty() && text.size() <= name.size() &&
-           std::equal(text.begin(), text.end(), name.begin(),
-                      [](char a, char b) { return lower(a) == lower(b); });
+           std::equal(text.begin(), text.end(), name.begin(), [](char a, char b) {
+               return lower(a) == lower(b);
+           });
 }
 
 std::optional<std::vector<std::uint16_t>> parse_unit(std::string_view text) {

@@ -100,7 +100,7 @@ struct EigrpConfig {
     std::optional<std::uint16_t> active_time_minutes;  // default 3; 0 in the file: disabled
     bool active_time_disabled = false;
     std::vector<Ipv4Address> neighbors;  // kept; unicast neighbours
-    std::uint32_t maximum_prefix = 0;    // 0: none
+    std::uint32_t maximum_prefix = 0;  // 0: none
     bool shutdown = false;
 
     bool operator==(const EigrpConfig&) const = default;

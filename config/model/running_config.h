@@ -61,8 +61,8 @@ struct RunningConfig {
     std::map<std::string, KeyChain> key_chains;
     std::vector<KeptSection> kept;
     /// PIX only: names given by `nameif`, lines kept, checksum …; filled by config/pix.
-    std::map<std::string, std::string> pix_names;          // "ethernet0" → "outside"
-    std::map<std::string, std::uint8_t> pix_security;      // "outside" → 0
+    std::map<std::string, std::string> pix_names;  // "ethernet0" → "outside"
+    std::map<std::string, std::uint8_t> pix_security;  // "outside" → 0
     std::vector<std::string> pix_kept;
 
     bool operator==(const RunningConfig&) const;

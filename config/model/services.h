@@ -125,7 +125,15 @@ struct RadiusServer {
 
 /// One `aaa authentication login NAME method…` (also authorization, accounting).
 struct AaaMethodList {
-    enum class Method : std::uint8_t { local, local_case, radius, enable, line, none, if_authenticated };
+    enum class Method : std::uint8_t {
+        local,
+        local_case,
+        radius,
+        enable,
+        line,
+        none,
+        if_authenticated
+    };
     std::vector<Method> methods;
 
     bool operator==(const AaaMethodList&) const = default;
@@ -133,7 +141,7 @@ struct AaaMethodList {
 
 struct AaaConfig {
     bool new_model = false;
-    std::map<std::string, AaaMethodList> login;          // by list name, "default" too
+    std::map<std::string, AaaMethodList> login;  // by list name, "default" too
     std::map<std::string, AaaMethodList> authorization_network;
     std::map<std::string, AaaMethodList> authorization_exec;
     std::map<std::string, AaaMethodList> accounting_network;

@@ -87,7 +87,8 @@ void Engine::step(TimePoint now, Pending pending) {
         switch (pending.methods[pending.method]) {
         case Method::local:
         case Method::local_case: {
-            const bool right = local_password_is(pending.request.user, pending.request.password.view());
+            const bool right =
+                local_password_is(pending.request.user, pending.request.password.view());
             decide(pending, right, right ? "" : "wrong user name or password");
             return;
         }
@@ -99,7 +100,9 @@ void Engine::step(TimePoint now, Pending pending) {
             break;
         case Method::enable:
             if (!enable_.empty()) {
-                decide(pending, crypto::equal_constant_time(enable_.view(), pending.request.password.view()), "");
+                decide(pending,
+                       crypto::equal_constant_time(enable_.view(), pending.request.password.view()),
+                       "");
                 return;
             }
             break;
@@ -143,7 +146,8 @@ bool Engine::start_radius(TimePoint now, Pending& pending) {
         packet.attributes.push_back({type, Bytes(used.begin(), used.end())});
     };
     add(kUserName, as_bytes(pending.request.user));
-    add(kUserPassword, hide_password(pending.request.password.view(), server.key.view(), packet.authenticator));
+    add(kUserPassword,
+        hide_password(pending.request.password.view(), server.key.view(), packet.authenticator));
     add(kNasIpAddress, ByteWriter().address(nas_address_).view());
     constexpr std::uint32_t kVirtual = 5;
     add(kNasPortType, ByteWriter().u32(kVirtual).view());
@@ -162,12 +166,17 @@ void Engine::send(TimePoint now, Pending& pending) {
     ++pending.tries;
     ++server.sent;
     pending.deadline = now + std::chrono::seconds(server.config.timeout_s.value_or(timeout_s_));
-    log_.debug(Debug::radius, "RADIUS: Send to {}:{} id {}, Access-Request", server.config.address.to_string(),
-               server.config.auth_port, pending.identifier);
-    actions_.emplace_back(SendPacket{server.config.address, L4Port{server.config.auth_port}, kLocalPort, pending.packet});
+    log_.debug(Debug::radius,
+               "RADIUS: Send to {}:{} id {}, Access-Request",
+               server.config.address.to_string(),
+               server.config.auth_port,
+               pending.identifier);
+    actions_.emplace_back(SendPacket{
+        server.config.address, L4Port{server.config.auth_port}, kLocalPort, pending.packet});
 }
 
-void Engine::on_packet(TimePoint now, Ipv4Address from, L4Port from_port, L4Port /*local_port*/, BytesView payload) {
+void Engine::on_packet(
+    TimePoint now, Ipv4Address from, L4Port from_port, L4Port /*local_port*/, BytesView payload) {
     const auto packet = parse_radius(payload);
     if (!packet) {
         ++counters_.malformed;
@@ -189,7 +198,8 @@ void Engine::on_packet(TimePoint now, Ipv4Address from, L4Port from_port, L4Port
         return;
     }
     ByteReader length(payload.subspan(2));
-    if (!response_is_genuine(payload.first(length.u16()), pending.authenticator, server.key.view())) {
+    if (!response_is_genuine(
+            payload.first(length.u16()), pending.authenticator, server.key.view())) {
         ++counters_.forged;
         log_.debug(Debug::radius, "RADIUS: Response ({}) failed decrypt", packet->identifier);
         return;
@@ -203,7 +213,8 @@ void Engine::on_packet(TimePoint now, Ipv4Address from, L4Port from_port, L4Port
         message.assign(text->value.begin(), text->value.end());
     }
     std::optional<Ipv4Address> framed;
-    if (const auto* value = packet->find(kFramedIpAddress); value != nullptr && value->value.size() == 4) {
+    if (const auto* value = packet->find(kFramedIpAddress);
+        value != nullptr && value->value.size() == 4) {
         const auto address = ByteReader(value->value).address();
         // RFC 2865, 5.8: 0xFFFFFFFF and 0xFFFFFFFE leave the choice to the user or the NAS.
         if (address.value() < 0xFFFFFFFEU) {
@@ -211,18 +222,29 @@ void Engine::on_packet(TimePoint now, Ipv4Address from, L4Port from_port, L4Port
         }
     }
     const bool accepted = packet->code == static_cast<std::uint8_t>(RadiusCode::access_accept);
-    log_.debug(Debug::radius, "RADIUS: Received from id {} {}:{}, {}", packet->identifier, from.to_string(),
-               from_port.value(), accepted ? "Access-Accept" : "Access-Reject");
+    log_.debug(Debug::radius,
+               "RADIUS: Received from id {} {}:{}, {}",
+               packet->identifier,
+               from.to_string(),
+               from_port.value(),
+               accepted ? "Access-Accept" : "Access-Reject");
     decide(done, accepted, std::move(message), framed, group_of(*packet));
     (void)now;
 }
 
-void Engine::decide(const Pending& pending, bool accepted, std::string message, std::optional<Ipv4Address> framed,
+void Engine::decide(const Pending& pending,
+                    bool accepted,
+                    std::string message,
+                    std::optional<Ipv4Address> framed,
                     std::string group) {
     ++(accepted ? counters_.accepted : counters_.refused);
-    log_.debug(Debug::aaa_authentication, "AAA/AUTHEN ({}): user '{}' status = {}", pending.request.id,
-               pending.request.user, accepted ? "PASS" : "FAIL");
-    actions_.emplace_back(Decision{pending.request.id, accepted, framed, std::move(group), std::move(message)});
+    log_.debug(Debug::aaa_authentication,
+               "AAA/AUTHEN ({}): user '{}' status = {}",
+               pending.request.id,
+               pending.request.user,
+               accepted ? "PASS" : "FAIL");
+    actions_.emplace_back(
+        Decision{pending.request.id, accepted, framed, std::move(group), std::move(message)});
 }
 
 TimePoint Engine::next_deadline() const {
@@ -254,8 +276,12 @@ void Engine::on_time(TimePoint now) {
             auto& server = servers_[failed.server];
             ++server.timed_out;
             server.dead_until = now + std::chrono::minutes(deadtime_min_);
-            log_.message("RADIUS", Severity::warnings, "RADIUS_DEAD", "RADIUS server {}:{} is not responding.",
-                         server.config.address.to_string(), server.config.auth_port);
+            log_.message("RADIUS",
+                         Severity::warnings,
+                         "RADIUS_DEAD",
+                         "RADIUS server {}:{} is not responding.",
+                         server.config.address.to_string(),
+                         server.config.auth_port);
         }
         ++failed.server;
         if (!start_radius(now, failed)) {

@@ -27,7 +27,8 @@ std::size_t value_offset(BytesView packet, std::uint8_t type) {
 }  // namespace
 
 const RadiusAttribute* RadiusPacket::find(std::uint8_t type) const {
-    const auto found = std::find_if(attributes.begin(), attributes.end(),
+    const auto found = std::find_if(attributes.begin(),
+                                    attributes.end(),
                                     [type](const RadiusAttribute& a) { return a.type == type; });
     return found == attributes.end() ? nullptr : &*found;
 }
@@ -62,7 +63,9 @@ Bytes write_radius(const RadiusPacket& packet) {
     ByteWriter writer;
     writer.u8(packet.code).u8(packet.identifier).u16(0).bytes(packet.authenticator);
     for (const auto& attribute : packet.attributes) {
-        writer.u8(attribute.type).u8(static_cast<std::uint8_t>(attribute.value.size() + 2)).bytes(attribute.value);
+        writer.u8(attribute.type)
+            .u8(static_cast<std::uint8_t>(attribute.value.size() + 2))
+            .bytes(attribute.value);
     }
     writer.patch_u16(2, static_cast<std::uint16_t>(writer.size()));
     return writer.take();
@@ -91,12 +94,15 @@ Bytes sign_request(RadiusPacket packet, BytesView secret) {
     return bytes;
 }
 
-bool response_is_genuine(BytesView response, const Authenticator& request_authenticator, BytesView secret) {
+bool response_is_genuine(BytesView response,
+                         const Authenticator& request_authenticator,
+                         BytesView secret) {
     if (response.size() < kHeader) {
         return false;
     }
-    const auto expected =
-        crypto::digest(crypto::Hash::md5, {response.first(4), request_authenticator, response.subspan(kHeader), secret});
+    const auto expected = crypto::digest(
+        crypto::Hash::md5,
+        {response.first(4), request_authenticator, response.subspan(kHeader), secret});
     if (!crypto::equal_constant_time(expected, response.subspan(4, 16))) {
         return false;
     }

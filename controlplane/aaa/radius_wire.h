@@ -12,13 +12,18 @@
 
 namespace viaduct::aaa {
 
-enum class RadiusCode : std::uint8_t { access_request = 1, access_accept = 2, access_reject = 3, access_challenge = 11 };
+enum class RadiusCode : std::uint8_t {
+    access_request = 1,
+    access_accept = 2,
+    access_reject = 3,
+    access_challenge = 11
+};
 
 using Authenticator = std::array<std::uint8_t, 16>;
 
 struct RadiusAttribute {
     std::uint8_t type = 0;
-    Bytes value;   // 0–253 bytes
+    Bytes value;  // 0–253 bytes
 
     bool operator==(const RadiusAttribute&) const = default;
 };
@@ -55,6 +60,8 @@ Bytes hide_password(BytesView password, BytesView secret, const Authenticator& a
 Bytes sign_request(RadiusPacket packet, BytesView secret);
 /// The Response Authenticator (RFC 2865, section 3) is right for the request's, and so is a Message-Authenticator if one
 /// is there.
-bool response_is_genuine(BytesView response, const Authenticator& request_authenticator, BytesView secret);
+bool response_is_genuine(BytesView response,
+                         const Authenticator& request_authenticator,
+                         BytesView secret);
 
 }  // namespace viaduct::aaa

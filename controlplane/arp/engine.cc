@@ -49,13 +49,15 @@ std::optional<Message> parse(BytesView frame) {
 }
 
 bool owns(const Interface& on, Ipv4Address address) {
-    return std::any_of(on.addresses.begin(), on.addresses.end(),
-                       [address](const auto& a) { return a.address == address; });
+    return std::any_of(on.addresses.begin(), on.addresses.end(), [address](const auto& a) {
+        return a.address == address;
+    });
 }
 
 bool on_link(const Interface& on, Ipv4Address address) {
-    return std::any_of(on.addresses.begin(), on.addresses.end(),
-                       [address](const auto& a) { return a.network().contains(address); });
+    return std::any_of(on.addresses.begin(), on.addresses.end(), [address](const auto& a) {
+        return a.network().contains(address);
+    });
 }
 
 }  // namespace
@@ -68,7 +70,8 @@ const Interface* Engine::interface(IfIndex index) const {
     return found == interfaces_.end() ? nullptr : &found->second;
 }
 
-void Engine::configure(TimePoint now, std::vector<Interface> interfaces,
+void Engine::configure(TimePoint now,
+                       std::vector<Interface> interfaces,
                        const std::vector<config::StaticArp>& fixed) {
     const auto before = std::exchange(interfaces_, {});
     for (auto& interface : interfaces) {
@@ -77,7 +80,8 @@ void Engine::configure(TimePoint now, std::vector<Interface> interfaces,
     std::vector<Key> gone;
     for (const auto& [key, entry] : entries_) {
         const auto* on = this->interface(key.first);
-        if (on == nullptr || !on->up || !on_link(*on, key.second) || entry.state == Entry::State::fixed) {
+        if (on == nullptr || !on->up || !on_link(*on, key.second) ||
+            entry.state == Entry::State::fixed) {
             gone.push_back(key);
         }
     }
@@ -100,17 +104,27 @@ void Engine::configure(TimePoint now, std::vector<Interface> interfaces,
     for (const auto& [index, on] : interfaces_) {
         const auto old = before.find(index);
         for (const auto& address : on.addresses) {
-            const bool known = old != before.end() && old->second.up && owns(old->second, address.address);
+            const bool known =
+                old != before.end() && old->second.up && owns(old->second, address.address);
             if (on.up && !known) {
                 // RFC 5227, section 3: an announcement is a request whose sender and target are the same.
-                send(index, MacAddress::broadcast(), kRequest, address.address, MacAddress{}, address.address);
+                send(index,
+                     MacAddress::broadcast(),
+                     kRequest,
+                     address.address,
+                     MacAddress{},
+                     address.address);
             }
         }
     }
 }
 
-void Engine::send(IfIndex interface, MacAddress destination, std::uint16_t operation, Ipv4Address sender_ip,
-                  MacAddress target_mac, Ipv4Address target_ip) {
+void Engine::send(IfIndex interface,
+                  MacAddress destination,
+                  std::uint16_t operation,
+                  Ipv4Address sender_ip,
+                  MacAddress target_mac,
+                  Ipv4Address target_ip) {
     const auto& mac = interfaces_.at(interface).mac;
     ByteWriter writer;
     writer.bytes(destination.octets()).bytes(mac.octets()).u16(0x0806);
@@ -131,7 +145,11 @@ std::optional<Ipv4Address> Engine::own_address_for(const Interface& on, Ipv4Addr
 
 void Engine::request(const Interface& on, Ipv4Address address, std::optional<MacAddress> known) {
     if (const auto own = own_address_for(on, address)) {
-        send(on.index, known.value_or(MacAddress::broadcast()), kRequest, *own, known.value_or(MacAddress{}),
+        send(on.index,
+             known.value_or(MacAddress::broadcast()),
+             kRequest,
+             *own,
+             known.value_or(MacAddress{}),
              address);
     }
 }
@@ -148,13 +166,22 @@ void Engine::on_frame(TimePoint now, IfIndex interface, BytesView frame) {
         return;
     }
     ++(message->operation == kRequest ? counters_.requests_received : counters_.replies_received);
-    log_.debug(Debug::arp, "IP ARP: rcvd {} src {} {}, dst {} {}", message->operation == kRequest ? "req" : "rep",
-               message->sender_ip.to_string(), message->sender_mac.to_string(), message->target_ip.to_string(),
+    log_.debug(Debug::arp,
+               "IP ARP: rcvd {} src {} {}, dst {} {}",
+               message->operation == kRequest ? "req" : "rep",
+               message->sender_ip.to_string(),
+               message->sender_mac.to_string(),
+               message->target_ip.to_string(),
                on.name.to_string());
     if (owns(on, message->sender_ip)) {
         if (message->sender_mac != on.mac) {
-            log_.message("IP", Severity::warnings, "DUPADDR", "Duplicate address {} on {}, sourced by {}",
-                         message->sender_ip.to_string(), on.name.to_string(), message->sender_mac.to_string());
+            log_.message("IP",
+                         Severity::warnings,
+                         "DUPADDR",
+                         "Duplicate address {} on {}, sourced by {}",
+                         message->sender_ip.to_string(),
+                         on.name.to_string(),
+                         message->sender_mac.to_string());
         }
         return;
     }
@@ -175,7 +202,11 @@ void Engine::on_frame(TimePoint now, IfIndex interface, BytesView frame) {
     const bool proxied = !for_us && on.proxy && !on_link(on, message->target_ip) &&
                          reaches_elsewhere_(interface, message->target_ip);
     if (for_us || proxied) {
-        send(interface, message->sender_mac, kReply, message->target_ip, message->sender_mac,
+        send(interface,
+             message->sender_mac,
+             kReply,
+             message->target_ip,
+             message->sender_mac,
              message->sender_ip);
     }
 }
@@ -212,7 +243,8 @@ void Engine::learn(TimePoint now, IfIndex interface, Ipv4Address address, MacAdd
     }
 }
 
-void Engine::on_wanted(TimePoint now, IfIndex interface, Ipv4Address address, IfIndex in, Bytes packet) {
+void Engine::on_wanted(
+    TimePoint now, IfIndex interface, Ipv4Address address, IfIndex in, Bytes packet) {
     const auto* on = this->interface(interface);
     if (on == nullptr || !on->up) {
         return;
@@ -277,7 +309,8 @@ void Engine::drop(const Key& key) {
 void Engine::time_out(TimePoint now, const Key& key) {
     auto& entry = entries_.at(key);
     const auto& on = interfaces_.at(key.first);
-    if (entry.state == Entry::State::failed || (entry.state == Entry::State::reachable && entry.tries >= kTries)) {
+    if (entry.state == Entry::State::failed ||
+        (entry.state == Entry::State::reachable && entry.tries >= kTries)) {
         drop(key);
         return;
     }
@@ -355,7 +388,9 @@ std::vector<EntryView> Engine::entries(TimePoint now) const {
             break;
         }
     }
-    std::sort(out.begin(), out.end(), [](const EntryView& a, const EntryView& b) { return a.address < b.address; });
+    std::sort(out.begin(), out.end(), [](const EntryView& a, const EntryView& b) {
+        return a.address < b.address;
+    });
     return out;
 }
 

@@ -66,13 +66,14 @@ struct UnreachablePacket {
     Bytes packet;
 };
 
-using Action = std::variant<SendFrame, SetNeighbor, RemoveNeighbor, ReleasePacket, UnreachablePacket>;
+using Action =
+    std::variant<SendFrame, SetNeighbor, RemoveNeighbor, ReleasePacket, UnreachablePacket>;
 
 /// One line of `show arp`.
 struct EntryView {
     Ipv4Address address;
-    std::optional<MacAddress> mac;   // nullopt: incomplete
-    std::optional<Duration> age;     // nullopt: our own or fixed ("-")
+    std::optional<MacAddress> mac;  // nullopt: incomplete
+    std::optional<Duration> age;  // nullopt: our own or fixed ("-")
     IfIndex interface;
 };
 
@@ -82,12 +83,12 @@ struct Counters {
     std::uint64_t requests_received = 0;
     std::uint64_t replies_received = 0;
     std::uint64_t malformed = 0;
-    std::uint64_t foreign = 0;       // not for us, from a network that is not on the interface
+    std::uint64_t foreign = 0;  // not for us, from a network that is not on the interface
     std::uint64_t table_full = 0;
 };
 
 class Engine {
- public:
+public:
     static constexpr std::size_t kMaxEntries = 65536;
     static constexpr std::size_t kMaxIncomplete = 1024;
     static constexpr std::size_t kHeldPackets = 8;
@@ -96,7 +97,9 @@ class Engine {
     Engine(Log& log, std::function<bool(IfIndex, Ipv4Address)> reaches_elsewhere);
 
     /// Entries on interfaces that went down or lost their address go. New addresses are announced (gratuitous).
-    void configure(TimePoint now, std::vector<Interface> interfaces, const std::vector<config::StaticArp>& fixed);
+    void configure(TimePoint now,
+                   std::vector<Interface> interfaces,
+                   const std::vector<config::StaticArp>& fixed);
     /// A whole Ethernet frame with EtherType 0x0806.
     void on_frame(TimePoint now, IfIndex interface, BytesView frame);
     /// A packet for a neighbour that is not resolved; `in` is where it came from.
@@ -109,15 +112,19 @@ class Engine {
 
     [[nodiscard]] std::optional<MacAddress> find(IfIndex interface, Ipv4Address address) const;
     [[nodiscard]] std::vector<EntryView> entries(TimePoint now) const;
+
     [[nodiscard]] const Counters& counters() const { return counters_; }
+
     [[nodiscard]] const Interface* interface(IfIndex index) const;
 
- private:
+private:
     using Key = std::pair<IfIndex, Ipv4Address>;
+
     struct Held {
         IfIndex in;
         Bytes packet;
     };
+
     struct Entry {
         enum class State : std::uint8_t { incomplete, reachable, failed, fixed };
         State state = State::incomplete;
@@ -129,13 +136,18 @@ class Engine {
     };
 
     void learn(TimePoint now, IfIndex interface, Ipv4Address address, MacAddress mac);
-    void send(IfIndex interface, MacAddress destination, std::uint16_t operation, Ipv4Address sender_ip,
-              MacAddress target_mac, Ipv4Address target_ip);
+    void send(IfIndex interface,
+              MacAddress destination,
+              std::uint16_t operation,
+              Ipv4Address sender_ip,
+              MacAddress target_mac,
+              Ipv4Address target_ip);
     void request(const Interface& on, Ipv4Address address, std::optional<MacAddress> known);
     void set_deadline(const Key& key, Entry& entry, TimePoint at);
     void drop(const Key& key);
     void time_out(TimePoint now, const Key& key);
-    [[nodiscard]] std::optional<Ipv4Address> own_address_for(const Interface& on, Ipv4Address peer) const;
+    [[nodiscard]] std::optional<Ipv4Address> own_address_for(const Interface& on,
+                                                             Ipv4Address peer) const;
 
     Log& log_;
     std::function<bool(IfIndex, Ipv4Address)> reaches_elsewhere_;

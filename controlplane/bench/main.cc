@@ -1,12 +1,11 @@
 // `viaduct bench`: measured speed of this machine, in process: the real plane, stages and tables between ports that
 // cost as little as ports can. What is printed is what was measured; packets are checked at the end.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <fmt/format.h>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
@@ -100,26 +99,47 @@ std::vector<Row> rows_of(const Arguments& arguments) {
 }
 
 void print_json(const Row& row, const BenchResult& median, double least, double most, bool first) {
-    fmt::print("{}{{\"path\":\"{}\",\"mpps\":{:.3f},\"mpps_min\":{:.3f},\"mpps_max\":{:.3f},\"gbit_s\":{:.3f},"
-               "\"cycles_per_packet\":{:.1f},\"lost\":{},\"checked\":{},\"code_path\":\"{}\",\"stages\":[",
-               first ? "" : ",\n", row.name, median.packets_per_second / 1e6, least / 1e6, most / 1e6,
-               median.gigabits_per_second, median.cycles_per_packet, median.lost, median.checked, median.cipher_path);
+    fmt::print(
+        "{}{{\"path\":\"{}\",\"mpps\":{:.3f},\"mpps_min\":{:.3f},\"mpps_max\":{:.3f},\"gbit_s\":{:."
+        "3f},"
+        "\"cycles_per_packet\":{:.1f},\"lost\":{},\"checked\":{},\"code_path\":\"{}\",\"stages\":[",
+        first ? "" : ",\n",
+        row.name,
+        median.packets_per_second / 1e6,
+        least / 1e6,
+        most / 1e6,
+        median.gigabits_per_second,
+        median.cycles_per_packet,
+        median.lost,
+        median.checked,
+        median.cipher_path);
     const char* comma = "";
     for (const auto& stage : median.stages) {
-        fmt::print("{}{{\"stage\":\"{}\",\"cycles_per_packet\":{:.1f},\"share\":{:.4f}}}", comma, stage.stage,
-                   stage.cycles_per_packet, stage.share);
+        fmt::print("{}{{\"stage\":\"{}\",\"cycles_per_packet\":{:.1f},\"share\":{:.4f}}}",
+                   comma,
+                   stage.stage,
+                   stage.cycles_per_packet,
+                   stage.share);
         comma = ",";
     }
     fmt::print("]}}");
 }
 
 void print_row(const Row& row, const BenchResult& median, double least, double most, bool stages) {
-    fmt::print("{:<34}{:>9.2f}{:>9.2f}{:>9.2f}{:>9.1f}{:>11.1f}{:>7}{:>9}\n", row.name, median.packets_per_second / 1e6,
-               least / 1e6, most / 1e6, median.gigabits_per_second, median.cycles_per_packet, median.lost,
+    fmt::print("{:<34}{:>9.2f}{:>9.2f}{:>9.2f}{:>9.1f}{:>11.1f}{:>7}{:>9}\n",
+               row.name,
+               median.packets_per_second / 1e6,
+               least / 1e6,
+               most / 1e6,
+               median.gigabits_per_second,
+               median.cycles_per_packet,
+               median.lost,
                median.checked);
     if (stages) {
         for (const auto& stage : median.stages) {
-            fmt::print("    {:<20}{:>10.1f} cycles/packet{:>8.1f} %\n", stage.stage, stage.cycles_per_packet,
+            fmt::print("    {:<20}{:>10.1f} cycles/packet{:>8.1f} %\n",
+                       stage.stage,
+                       stage.cycles_per_packet,
                        stage.share * 100);
         }
     }
@@ -136,8 +156,15 @@ int run(const Arguments& arguments) {
     if (arguments.json) {
         fmt::print("[");
     } else {
-        fmt::print("{:<34}{:>9}{:>9}{:>9}{:>9}{:>11}{:>7}{:>9}\n", "path, one worker", "Mpps", "min", "max", "Gbit/s",
-                   "cycles/pkt", "lost", "checked");
+        fmt::print("{:<34}{:>9}{:>9}{:>9}{:>9}{:>11}{:>7}{:>9}\n",
+                   "path, one worker",
+                   "Mpps",
+                   "min",
+                   "max",
+                   "Gbit/s",
+                   "cycles/pkt",
+                   "lost",
+                   "checked");
     }
     bool first = true;
     for (const auto& row : rows_of(arguments)) {
@@ -172,23 +199,30 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int bench_main(int argc, char** argv) {
-    CLI::App app{"Measures packets a second and cycles a packet of this machine, in process, one worker on one core."};
+    CLI::App app{
+        "Measures packets a second and cycles a packet of this machine, in process, one worker on "
+        "one core."};
     app.name("viaduct bench");
     Arguments arguments;
     app.add_option("path", arguments.path, "forward | acl | esp | gre")
         ->required()
         ->check(CLI::IsMember({"forward", "acl", "esp", "gre"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");
-    app.add_option("--routes", arguments.routes, "forward: prefixes, 1-1000000")->check(CLI::Range(1, 1000000));
-    app.add_option("--entries", arguments.entries, "SAs or access-list lines, 1-100000")->check(CLI::Range(1, 100000));
+    app.add_option("--routes", arguments.routes, "forward: prefixes, 1-1000000")
+        ->check(CLI::Range(1, 1000000));
+    app.add_option("--entries", arguments.entries, "SAs or access-list lines, 1-100000")
+        ->check(CLI::Range(1, 100000));
     app.add_option("--cipher", arguments.cipher, "gcm | gcm256 | cbc | 3des")
         ->check(CLI::IsMember({"gcm", "gcm256", "cbc", "3des"}));
-    app.add_option("--direction", arguments.direction, "esp: in | out | both")->check(CLI::IsMember({"in", "out", "both"}));
+    app.add_option("--direction", arguments.direction, "esp: in | out | both")
+        ->check(CLI::IsMember({"in", "out", "both"}));
     app.add_flag("--udp", arguments.udp, "esp: in UDP 4500");
     app.add_flag("--no-replay", arguments.no_replay, "esp in: no replay window");
     app.add_flag("--dynamic", arguments.dynamic, "esp: entries are flows of a dynamic map");
-    app.add_option("--seconds", arguments.seconds, "measured time of one round")->check(CLI::Range(0.01, 3600.0));
-    app.add_option("--rounds", arguments.rounds, "rounds; the median is shown")->check(CLI::Range(1, 1000));
+    app.add_option("--seconds", arguments.seconds, "measured time of one round")
+        ->check(CLI::Range(0.01, 3600.0));
+    app.add_option("--rounds", arguments.rounds, "rounds; the median is shown")
+        ->check(CLI::Range(1, 1000));
     app.add_flag("--json", arguments.json, "as JSON, with cycles per stage");
     app.add_flag("--stages", arguments.stages, "cycles per stage");
     try {
@@ -197,7 +231,9 @@ int bench_main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     for (const auto& size : arguments.sizes) {
-        const bool number = !size.empty() && size.find_first_not_of("0123456789") == std::string::npos && size.size() < 5;
+        const bool number = !size.empty() &&
+                            size.find_first_not_of("0123456789") == std::string::npos &&
+                            size.size() < 5;
         if (size != "imix" && (!number || std::stoul(size) < 60 || std::stoul(size) > 9000)) {
             fmt::print(stderr, "viaduct bench: --size {}: 60-9000 or imix\n", size);
             return 2;

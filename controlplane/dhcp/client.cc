@@ -64,8 +64,12 @@ void Client::configure(TimePoint now, std::vector<ClientInterface> interfaces) {
 }
 
 void Client::enter(TimePoint now, Session& session, State state, std::string_view reason) {
-    log_.debug(Debug::dhcp, "DHCP: {} state {} -> {} ({})", session.interface.name.to_string(),
-               to_string(session.state), to_string(state), reason);
+    log_.debug(Debug::dhcp,
+               "DHCP: {} state {} -> {} ({})",
+               session.interface.name.to_string(),
+               to_string(session.state),
+               to_string(state),
+               reason);
     session.state = state;
     session.tries = 0;
     switch (state) {
@@ -76,9 +80,10 @@ void Client::enter(TimePoint now, Session& session, State state, std::string_vie
         send(now, session);
         break;
     case State::bound:
-        session.deadline = session.lease->lease_s == kForEver
-                               ? kNever
-                               : session.lease->obtained + std::chrono::seconds(session.lease->renewal_s);
+        session.deadline =
+            session.lease->lease_s == kForEver
+                ? kNever
+                : session.lease->obtained + std::chrono::seconds(session.lease->renewal_s);
         break;
     case State::init:
     case State::released:
@@ -90,8 +95,8 @@ void Client::enter(TimePoint now, Session& session, State state, std::string_vie
 void Client::send(TimePoint now, Session& session) {
     Message message;
     message.xid = session.xid;
-    message.secs = static_cast<std::uint16_t>(
-        std::min<std::int64_t>(65535, std::chrono::duration_cast<std::chrono::seconds>(now - session.began).count()));
+    message.secs = static_cast<std::uint16_t>(std::min<std::int64_t>(
+        65535, std::chrono::duration_cast<std::chrono::seconds>(now - session.began).count()));
     message.chaddr = session.interface.mac;
     const bool selecting = session.state == State::selecting;
     message.set_type(selecting ? MessageType::discover : MessageType::request);
@@ -126,17 +131,23 @@ void Client::send(TimePoint now, Session& session) {
     }
     message.set_text(option::kHostName, session.interface.hostname);
     message.options[option::kMaxSize] = ByteWriter().u16(1152).take();
-    message.options[option::kParameterList] = {option::kMask, option::kRouters, option::kDnsServers,
-                                               option::kDomainName, option::kNetbiosServers};
+    message.options[option::kParameterList] = {option::kMask,
+                                               option::kRouters,
+                                               option::kDnsServers,
+                                               option::kDomainName,
+                                               option::kNetbiosServers};
     out.payload = write(message);
-    log_.debug(Debug::dhcp, "DHCP: Send {} on {}", selecting ? "DISCOVER" : "REQUEST",
+    log_.debug(Debug::dhcp,
+               "DHCP: Send {} on {}",
+               selecting ? "DISCOVER" : "REQUEST",
                session.interface.name.to_string());
     actions_.emplace_back(std::move(out));
     retry_later(now, session);
 }
 
 void Client::retry_later(TimePoint now, Session& session) {
-    const auto jitter = std::chrono::milliseconds(static_cast<std::int64_t>(random_.below(2000)) - 1000);
+    const auto jitter =
+        std::chrono::milliseconds(static_cast<std::int64_t>(random_.below(2000)) - 1000);
     const auto wait = std::chrono::seconds(4U << std::min(session.tries, 4U)) + jitter;
     ++session.tries;
     session.deadline = now + wait;
@@ -157,8 +168,13 @@ void Client::lose(TimePoint now, Session& session, std::string_view reason) {
     const bool held = session.state == State::bound || session.state == State::renewing ||
                       session.state == State::rebinding;
     if (held) {
-        log_.message("DHCP", Severity::informational, "ADDRESS_LOST", "Interface {} lost DHCP address {}: {}",
-                     session.interface.name.to_string(), session.lease->address.to_string(), reason);
+        log_.message("DHCP",
+                     Severity::informational,
+                     "ADDRESS_LOST",
+                     "Interface {} lost DHCP address {}: {}",
+                     session.interface.name.to_string(),
+                     session.lease->address.to_string(),
+                     reason);
         actions_.emplace_back(LeaseChanged{session.interface.index, std::nullopt});
     }
     enter(now, session, State::init, reason);
@@ -173,14 +189,16 @@ std::optional<Lease> Client::lease_of(TimePoint now, const Message& message) {
     Lease lease;
     lease.address = message.yiaddr;
     lease.server = *server;
-    lease.length = length_of_mask(message.address_option(option::kMask).value_or(mask_of(24))).value_or(24);
+    lease.length =
+        length_of_mask(message.address_option(option::kMask).value_or(mask_of(24))).value_or(24);
     lease.routers = message.addresses_option(option::kRouters);
     lease.dns = message.addresses_option(option::kDnsServers);
     lease.domain = message.text_option(option::kDomainName);
     lease.obtained = now;
     lease.lease_s = std::max(message.number_option(option::kLeaseTime).value_or(3600), kLeastLease);
     lease.renewal_s = message.number_option(option::kRenewalTime).value_or(lease.lease_s / 2);
-    lease.rebinding_s = message.number_option(option::kRebindingTime).value_or(lease.lease_s / 8 * 7);
+    lease.rebinding_s =
+        message.number_option(option::kRebindingTime).value_or(lease.lease_s / 8 * 7);
     if (lease.renewal_s >= lease.rebinding_s || lease.rebinding_s >= lease.lease_s) {
         lease.renewal_s = lease.lease_s / 2;
         lease.rebinding_s = lease.lease_s / 8 * 7;
@@ -188,7 +206,10 @@ std::optional<Lease> Client::lease_of(TimePoint now, const Message& message) {
     return lease;
 }
 
-void Client::on_message(TimePoint now, IfIndex interface, Ipv4Address /*source*/, const Message& message) {
+void Client::on_message(TimePoint now,
+                        IfIndex interface,
+                        Ipv4Address /*source*/,
+                        const Message& message) {
     const auto found = sessions_.find(interface);
     const auto type = message.type();
     if (found == sessions_.end() || !message.reply || !type || message.xid != found->second.xid ||
@@ -203,8 +224,9 @@ void Client::on_message(TimePoint now, IfIndex interface, Ipv4Address /*source*/
                (session.state == State::requesting || session.state == State::renewing ||
                 session.state == State::rebinding)) {
         on_ack(now, session, message);
-    } else if (*type == MessageType::nak && (session.state == State::requesting || session.state == State::renewing ||
-                                            session.state == State::rebinding)) {
+    } else if (*type == MessageType::nak &&
+               (session.state == State::requesting || session.state == State::renewing ||
+                session.state == State::rebinding)) {
         lose(now, session, "the server refused it (NAK)");
         session.lease.reset();
         session.xid = random_.u32();
@@ -234,11 +256,16 @@ void Client::on_ack(TimePoint now, Session& session, const Message& message) {
     }
     session.lease = std::move(lease);
     enter(now, session, State::bound, "ack");
-    const bool moved = !before || before->address != session.lease->address || before->length != session.lease->length;
+    const bool moved = !before || before->address != session.lease->address ||
+                       before->length != session.lease->length;
     if (moved) {
-        log_.message("DHCP", Severity::informational, "ADDRESS_ASSIGN",
-                     "Interface {} assigned DHCP address {}, mask {}, hostname {}", session.interface.name.to_string(),
-                     session.lease->address.to_string(), mask_of(session.lease->length).to_string(),
+        log_.message("DHCP",
+                     Severity::informational,
+                     "ADDRESS_ASSIGN",
+                     "Interface {} assigned DHCP address {}, mask {}, hostname {}",
+                     session.interface.name.to_string(),
+                     session.lease->address.to_string(),
+                     mask_of(session.lease->length).to_string(),
                      session.interface.hostname);
     }
     actions_.emplace_back(LeaseChanged{session.interface.index, session.lease});
@@ -299,8 +326,12 @@ void Client::on_time(TimePoint now) {
         if (session.deadline > now) {
             continue;
         }
-        const auto end = session.lease ? session.lease->obtained + std::chrono::seconds(session.lease->lease_s) : kNever;
-        const auto t2 = session.lease ? session.lease->obtained + std::chrono::seconds(session.lease->rebinding_s) : kNever;
+        const auto end =
+            session.lease ? session.lease->obtained + std::chrono::seconds(session.lease->lease_s)
+                          : kNever;
+        const auto t2 = session.lease ? session.lease->obtained +
+                                            std::chrono::seconds(session.lease->rebinding_s)
+                                      : kNever;
         switch (session.state) {
         case State::bound:
             session.xid = random_.u32();

@@ -30,7 +30,7 @@ struct Lease {
     std::vector<Ipv4Address> dns;
     std::string domain;
     TimePoint obtained{};
-    std::uint32_t lease_s = 0;     // 0xFFFFFFFF: for ever
+    std::uint32_t lease_s = 0;  // 0xFFFFFFFF: for ever
     std::uint32_t renewal_s = 0;
     std::uint32_t rebinding_s = 0;
 
@@ -41,7 +41,7 @@ struct Lease {
 /// rebinding: broadcast.
 struct ClientSend {
     IfIndex interface;
-    Ipv4Address source;       // 0.0.0.0 before the lease
+    Ipv4Address source;  // 0.0.0.0 before the lease
     Ipv4Address destination;  // 255.255.255.255 or the server
     Bytes payload;
 };
@@ -59,15 +59,23 @@ struct ClientInterface {
     config::InterfaceName name;
     MacAddress mac;
     bool up = false;
-    std::string client_id;   // `client-id`: empty: the MAC address
+    std::string client_id;  // `client-id`: empty: the MAC address
     std::string hostname;
 
     bool operator==(const ClientInterface&) const = default;
 };
 
 class Client {
- public:
-    enum class State : std::uint8_t { init, selecting, requesting, bound, renewing, rebinding, released };
+public:
+    enum class State : std::uint8_t {
+        init,
+        selecting,
+        requesting,
+        bound,
+        renewing,
+        rebinding,
+        released
+    };
 
     Client(Random& random, Log& log) : random_(random), log_(log) {}
 
@@ -85,15 +93,17 @@ class Client {
         ClientInterface interface;
         State state = State::init;
         std::uint32_t xid = 0;
-        std::optional<Lease> lease;      // held, or offered while requesting
+        std::optional<Lease> lease;  // held, or offered while requesting
         TimePoint began{};
         TimePoint deadline = kNever;
         unsigned tries = 0;
     };
+
     [[nodiscard]] const std::map<IfIndex, Session>& sessions() const { return sessions_; }
+
     [[nodiscard]] std::uint64_t ignored() const { return ignored_; }
 
- private:
+private:
     void enter(TimePoint now, Session& session, State state, std::string_view reason);
     void send(TimePoint now, Session& session);
     void retry_later(TimePoint now, Session& session);

@@ -25,7 +25,8 @@ Bytes client_of(const Message& message) {
 /// IOS writes identifiers as dotted groups of four digits: "0100.50da.bbf0.93".
 Bytes identifier_of(const std::string& text) {
     std::string digits;
-    std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != '.'; });
+    std::copy_if(
+        text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != '.'; });
     return from_hex(digits);
 }
 
@@ -67,7 +68,8 @@ const Server::PoolEntry* Server::pool_for(Ipv4Address subnet_address) const {
 const Server::PoolEntry* Server::manual_pool(const Bytes& client, MacAddress mac) const {
     for (const auto& entry : config_.pools) {
         const auto& pool = entry.second;
-        const bool by_id = !pool.client_identifier.empty() && identifier_of(pool.client_identifier) == client;
+        const bool by_id =
+            !pool.client_identifier.empty() && identifier_of(pool.client_identifier) == client;
         if (pool.host && (by_id || pool.hardware_address == mac)) {
             return &entry;
         }
@@ -75,24 +77,35 @@ const Server::PoolEntry* Server::manual_pool(const Bytes& client, MacAddress mac
     return nullptr;
 }
 
-bool Server::free_for(const PoolEntry& pool, Ipv4Address address, const Bytes& client, TimePoint now) const {
+bool Server::free_for(const PoolEntry& pool,
+                      Ipv4Address address,
+                      const Bytes& client,
+                      TimePoint now) const {
     const auto& network = *pool.second.network;
-    if (!network.contains(address) || address == network.network() || address == network.broadcast()) {
+    if (!network.contains(address) || address == network.network() ||
+        address == network.broadcast()) {
         return false;
     }
-    const bool excluded = std::any_of(config_.excluded.begin(), config_.excluded.end(), [address](const auto& e) {
-        return address >= e.first && address <= e.last;
-    });
-    const bool own = std::any_of(interfaces_.begin(), interfaces_.end(),
-                                 [address](const auto& item) { return item.second.address == address; });
+    const bool excluded =
+        std::any_of(config_.excluded.begin(), config_.excluded.end(), [address](const auto& e) {
+            return address >= e.first && address <= e.last;
+        });
+    const bool own =
+        std::any_of(interfaces_.begin(), interfaces_.end(), [address](const auto& item) {
+            return item.second.address == address;
+        });
     if (excluded || own) {
         return false;
     }
     const auto found = bindings_.find(address);
-    return found == bindings_.end() || found->second.client == client || found->second.expires <= now;
+    return found == bindings_.end() || found->second.client == client ||
+           found->second.expires <= now;
 }
 
-std::optional<Ipv4Address> Server::choose(TimePoint now, const PoolEntry& pool, const Bytes& client, MacAddress mac,
+std::optional<Ipv4Address> Server::choose(TimePoint now,
+                                          const PoolEntry& pool,
+                                          const Bytes& client,
+                                          MacAddress mac,
                                           std::optional<Ipv4Address> wanted) {
     if (const auto* manual = manual_pool(client, mac)) {
         return manual->second.host->address;
@@ -113,7 +126,8 @@ std::optional<Ipv4Address> Server::choose(TimePoint now, const PoolEntry& pool, 
     }
     // One turn around the network; a full one is bounded by the number of bindings that we keep.
     const std::uint64_t size = std::uint64_t{last} - first + 1;
-    const auto turns = std::min<std::uint64_t>(size, kMaxBindings + config_.excluded.size() * 65536);
+    const auto turns =
+        std::min<std::uint64_t>(size, kMaxBindings + config_.excluded.size() * 65536);
     for (std::uint64_t i = 0; i < turns; ++i) {
         const auto candidate = next;
         next = Ipv4Address{candidate.value() == last ? first : candidate.value() + 1};
@@ -130,15 +144,21 @@ void Server::unbind(Ipv4Address address) {
         return;
     }
     expiries_.erase({found->second.expires, address});
-    if (const auto own = by_client_.find(found->second.client); own != by_client_.end() && own->second == address) {
+    if (const auto own = by_client_.find(found->second.client);
+        own != by_client_.end() && own->second == address) {
         by_client_.erase(own);
     }
     bindings_.erase(found);
 }
 
-void Server::bind(TimePoint now, Ipv4Address address, const PoolEntry& pool, const Bytes& client, MacAddress mac,
+void Server::bind(TimePoint now,
+                  Ipv4Address address,
+                  const PoolEntry& pool,
+                  const Bytes& client,
+                  MacAddress mac,
                   bool offered) {
-    if (const auto own = by_client_.find(client); own != by_client_.end() && own->second != address) {
+    if (const auto own = by_client_.find(client);
+        own != by_client_.end() && own->second != address) {
         unbind(own->second);
     }
     unbind(address);
@@ -151,7 +171,9 @@ void Server::bind(TimePoint now, Ipv4Address address, const PoolEntry& pool, con
     const auto* manual = manual_pool(client, mac);
     binding.manual = manual != nullptr;
     const auto lease = lease_of(manual != nullptr ? manual->second : pool.second);
-    binding.expires = offered ? now + kOfferHeld : lease == 0xFFFFFFFFU ? kNever : now + std::chrono::seconds(lease);
+    binding.expires = offered                ? now + kOfferHeld
+                      : lease == 0xFFFFFFFFU ? kNever
+                                             : now + std::chrono::seconds(lease);
     if (binding.expires != kNever) {
         expiries_.insert({binding.expires, address});
     }
@@ -159,7 +181,10 @@ void Server::bind(TimePoint now, Ipv4Address address, const PoolEntry& pool, con
     bindings_[address] = std::move(binding);
 }
 
-void Server::on_request(TimePoint now, IfIndex interface, Ipv4Address /*source*/, Ipv4Address destination,
+void Server::on_request(TimePoint now,
+                        IfIndex interface,
+                        Ipv4Address /*source*/,
+                        Ipv4Address destination,
                         Message message) {
     const auto found = interfaces_.find(interface);
     const auto type = message.type();
@@ -170,8 +195,9 @@ void Server::on_request(TimePoint now, IfIndex interface, Ipv4Address /*source*/
     const auto& on = found->second;
     const auto client = client_of(message);
     const auto subnet = !message.giaddr.is_unspecified() ? message.giaddr
-                        : !message.ciaddr.is_unspecified() && destination != kBroadcast ? message.ciaddr
-                                                                                        : on.address;
+                        : !message.ciaddr.is_unspecified() && destination != kBroadcast
+                            ? message.ciaddr
+                            : on.address;
     const auto* pool = config_.service ? pool_for(subnet) : nullptr;
     if (pool == nullptr) {
         if (!on.helpers.empty() && destination == kBroadcast) {
@@ -198,7 +224,10 @@ void Server::on_request(TimePoint now, IfIndex interface, Ipv4Address /*source*/
                 unbind(*address);
                 // RFC 2131, 4.3.3: the address is in use by somebody else: nobody gets it for an hour.
                 bind(now, *address, *pool, from_hex("00"), MacAddress{}, false);
-                log_.message("DHCPD", Severity::warnings, "DECLINE_CONFLICT", "DHCP address conflict:  client declined {}.",
+                log_.message("DHCPD",
+                             Severity::warnings,
+                             "DECLINE_CONFLICT",
+                             "DHCP address conflict:  client declined {}.",
                              address->to_string());
             }
         }
@@ -222,16 +251,24 @@ void Server::on_request(TimePoint now, IfIndex interface, Ipv4Address /*source*/
     }
 }
 
-void Server::discover(TimePoint now, const ServerInterface& on, const Message& message, const PoolEntry& pool) {
+void Server::discover(TimePoint now,
+                      const ServerInterface& on,
+                      const Message& message,
+                      const PoolEntry& pool) {
     const auto client = client_of(message);
     if (bindings_.size() >= kMaxBindings && !by_client_.contains(client)) {
         ++counters_.table_full;
         return;
     }
-    const auto address = choose(now, pool, client, message.chaddr, message.address_option(option::kRequestedAddress));
+    const auto address = choose(
+        now, pool, client, message.chaddr, message.address_option(option::kRequestedAddress));
     if (!address) {
         ++counters_.exhausted;
-        log_.message("DHCPD", Severity::warnings, "POOL_EXHAUSTED", "pool {} has no free address for {}", pool.first,
+        log_.message("DHCPD",
+                     Severity::warnings,
+                     "POOL_EXHAUSTED",
+                     "pool {} has no free address for {}",
+                     pool.first,
                      message.chaddr.to_string());
         return;
     }
@@ -243,18 +280,23 @@ void Server::discover(TimePoint now, const ServerInterface& on, const Message& m
     answer(on, message, pool, MessageType::offer, *address, on.address);
 }
 
-void Server::request(TimePoint now, const ServerInterface& on, const Message& message, const PoolEntry& pool) {
+void Server::request(TimePoint now,
+                     const ServerInterface& on,
+                     const Message& message,
+                     const PoolEntry& pool) {
     const auto client = client_of(message);
     const auto server = message.address_option(option::kServerId);
     if (server && *server != on.address) {
         // It chose another server: what we offered is free again.
-        if (const auto own = by_client_.find(client); own != by_client_.end() && bindings_.at(own->second).offered) {
+        if (const auto own = by_client_.find(client);
+            own != by_client_.end() && bindings_.at(own->second).offered) {
             unbind(own->second);
         }
         return;
     }
-    const auto wanted = message.ciaddr.is_unspecified() ? message.address_option(option::kRequestedAddress)
-                                                        : std::optional(message.ciaddr);
+    const auto wanted = message.ciaddr.is_unspecified()
+                            ? message.address_option(option::kRequestedAddress)
+                            : std::optional(message.ciaddr);
     const auto* manual = manual_pool(client, message.chaddr);
     const bool right = wanted && (manual != nullptr ? manual->second.host->address == *wanted
                                                     : free_for(pool, *wanted, client, now));
@@ -281,8 +323,12 @@ void Server::request(TimePoint now, const ServerInterface& on, const Message& me
     answer(on, message, pool, MessageType::ack, *wanted, on.address);
 }
 
-void Server::answer(const ServerInterface& on, const Message& asked, const PoolEntry& pool, MessageType type,
-                    Ipv4Address address, Ipv4Address server_id) {
+void Server::answer(const ServerInterface& on,
+                    const Message& asked,
+                    const PoolEntry& pool,
+                    MessageType type,
+                    Ipv4Address address,
+                    Ipv4Address server_id) {
     const auto* manual = manual_pool(client_of(asked), asked.chaddr);
     const auto& settings = pool.second;
     Message reply;
@@ -302,27 +348,35 @@ void Server::answer(const ServerInterface& on, const Message& asked, const PoolE
         reply.set_number(option::kRenewalTime, lease / 2);
         reply.set_number(option::kRebindingTime, lease / 8 * 7);
     }
-    const auto length = manual != nullptr ? manual->second.host->length : settings.network->length();
+    const auto length =
+        manual != nullptr ? manual->second.host->length : settings.network->length();
     reply.set_address(option::kMask, mask_of(length));
     reply.set_addresses(option::kRouters, settings.default_routers);
     reply.set_addresses(option::kDnsServers, settings.dns_servers);
     reply.set_text(option::kDomainName, settings.domain_name);
     reply.set_addresses(option::kNetbiosServers, settings.netbios_servers);
     reply.set_text(option::kBootFile, settings.bootfile);
-    if (const auto agent = asked.options.find(option::kAgentInformation); agent != asked.options.end()) {
+    if (const auto agent = asked.options.find(option::kAgentInformation);
+        agent != asked.options.end()) {
         reply.options[agent->first] = agent->second;  // RFC 3046, 2.2: echoed
     }
     deliver(on, asked, std::move(reply), server_id);
 }
 
-void Server::deliver(const ServerInterface& on, const Message& asked, Message reply, Ipv4Address server_id) {
+void Server::deliver(const ServerInterface& on,
+                     const Message& asked,
+                     Message reply,
+                     Ipv4Address server_id) {
     const auto bytes = write(reply);
     if (!asked.giaddr.is_unspecified()) {
-        actions_.emplace_back(ServerUnicast{server_id, asked.giaddr, kServerPort, kServerPort, bytes});
+        actions_.emplace_back(
+            ServerUnicast{server_id, asked.giaddr, kServerPort, kServerPort, bytes});
     } else if (!asked.ciaddr.is_unspecified() && !reply.broadcast) {
-        actions_.emplace_back(ServerUnicast{server_id, asked.ciaddr, kServerPort, kClientPort, bytes});
+        actions_.emplace_back(
+            ServerUnicast{server_id, asked.ciaddr, kServerPort, kClientPort, bytes});
     } else if (reply.broadcast) {
-        actions_.emplace_back(ServerReply{on.index, on.address, kBroadcast, MacAddress::broadcast(), bytes});
+        actions_.emplace_back(
+            ServerReply{on.index, on.address, kBroadcast, MacAddress::broadcast(), bytes});
     } else {
         actions_.emplace_back(ServerReply{on.index, on.address, reply.yiaddr, asked.chaddr, bytes});
     }
@@ -340,7 +394,8 @@ void Server::relay(const ServerInterface& on, Message message) {
     }
     for (const auto helper : on.helpers) {
         ++counters_.relayed;
-        actions_.emplace_back(ServerUnicast{on.address, helper, kServerPort, kServerPort, write(message)});
+        actions_.emplace_back(
+            ServerUnicast{on.address, helper, kServerPort, kServerPort, write(message)});
     }
 }
 
@@ -349,8 +404,11 @@ void Server::on_reply(TimePoint /*now*/, const Message& message) {
         if (on.up && on.address == message.giaddr && !message.giaddr.is_unspecified()) {
             ++counters_.relayed;
             const bool broadcast = message.broadcast || message.yiaddr.is_unspecified();
-            actions_.emplace_back(ServerReply{index, on.address, broadcast ? kBroadcast : message.yiaddr,
-                                              broadcast ? MacAddress::broadcast() : message.chaddr, write(message)});
+            actions_.emplace_back(ServerReply{index,
+                                              on.address,
+                                              broadcast ? kBroadcast : message.yiaddr,
+                                              broadcast ? MacAddress::broadcast() : message.chaddr,
+                                              write(message)});
             return;
         }
     }

@@ -36,7 +36,7 @@ struct ServerInterface {
 struct ServerReply {
     IfIndex interface;
     Ipv4Address source;
-    Ipv4Address destination;       // 255.255.255.255 or yiaddr
+    Ipv4Address destination;  // 255.255.255.255 or yiaddr
     MacAddress mac;
     Bytes payload;
 };
@@ -54,11 +54,11 @@ using ServerAction = std::variant<ServerReply, ServerUnicast>;
 
 struct Binding {
     Ipv4Address address;
-    Bytes client;                 // option 61, or 01 + MAC address
+    Bytes client;  // option 61, or 01 + MAC address
     MacAddress mac;
     std::string pool;
     TimePoint expires = kNever;
-    bool offered = false;         // not yet requested
+    bool offered = false;  // not yet requested
     bool manual = false;
 };
 
@@ -80,14 +80,18 @@ struct ServerCounters {
 };
 
 class Server {
- public:
+public:
     static constexpr std::size_t kMaxBindings = 65536;
 
     explicit Server(Log& log) : log_(log) {}
 
     void configure(const config::DhcpConfig& config, std::vector<ServerInterface> interfaces);
     /// A request (op 1) to port 67. `destination` tells a broadcast from a unicast.
-    void on_request(TimePoint now, IfIndex interface, Ipv4Address source, Ipv4Address destination, Message message);
+    void on_request(TimePoint now,
+                    IfIndex interface,
+                    Ipv4Address source,
+                    Ipv4Address destination,
+                    Message message);
     /// A reply (op 2) to port 67: for a client behind our relay.
     void on_reply(TimePoint now, const Message& message);
     std::size_t clear_bindings(std::optional<Ipv4Address> address);
@@ -96,25 +100,50 @@ class Server {
     std::vector<ServerAction> take_actions();
 
     [[nodiscard]] const std::map<Ipv4Address, Binding>& bindings() const { return bindings_; }
+
     [[nodiscard]] const config::DhcpConfig& config() const { return config_; }
+
     [[nodiscard]] const ServerCounters& counters() const { return counters_; }
 
- private:
+private:
     using PoolEntry = std::pair<const std::string, config::DhcpPool>;
 
     [[nodiscard]] const PoolEntry* pool_for(Ipv4Address subnet_address) const;
     [[nodiscard]] const PoolEntry* manual_pool(const Bytes& client, MacAddress mac) const;
-    [[nodiscard]] bool free_for(const PoolEntry& pool, Ipv4Address address, const Bytes& client, TimePoint now) const;
-    std::optional<Ipv4Address> choose(TimePoint now, const PoolEntry& pool, const Bytes& client, MacAddress mac,
+    [[nodiscard]] bool free_for(const PoolEntry& pool,
+                                Ipv4Address address,
+                                const Bytes& client,
+                                TimePoint now) const;
+    std::optional<Ipv4Address> choose(TimePoint now,
+                                      const PoolEntry& pool,
+                                      const Bytes& client,
+                                      MacAddress mac,
                                       std::optional<Ipv4Address> wanted);
-    void bind(TimePoint now, Ipv4Address address, const PoolEntry& pool, const Bytes& client, MacAddress mac,
+    void bind(TimePoint now,
+              Ipv4Address address,
+              const PoolEntry& pool,
+              const Bytes& client,
+              MacAddress mac,
               bool offered);
     void unbind(Ipv4Address address);
-    void discover(TimePoint now, const ServerInterface& on, const Message& message, const PoolEntry& pool);
-    void request(TimePoint now, const ServerInterface& on, const Message& message, const PoolEntry& pool);
-    void answer(const ServerInterface& on, const Message& asked, const PoolEntry& pool, MessageType type,
-                Ipv4Address address, Ipv4Address server_id);
-    void deliver(const ServerInterface& on, const Message& asked, Message reply, Ipv4Address server_id);
+    void discover(TimePoint now,
+                  const ServerInterface& on,
+                  const Message& message,
+                  const PoolEntry& pool);
+    void request(TimePoint now,
+                 const ServerInterface& on,
+                 const Message& message,
+                 const PoolEntry& pool);
+    void answer(const ServerInterface& on,
+                const Message& asked,
+                const PoolEntry& pool,
+                MessageType type,
+                Ipv4Address address,
+                Ipv4Address server_id);
+    void deliver(const ServerInterface& on,
+                 const Message& asked,
+                 Message reply,
+                 Ipv4Address server_id);
     void relay(const ServerInterface& on, Message message);
 
     Log& log_;
@@ -123,7 +152,7 @@ class Server {
     std::map<Ipv4Address, Binding> bindings_;
     std::map<Bytes, Ipv4Address> by_client_;
     std::set<std::pair<TimePoint, Ipv4Address>> expiries_;
-    std::map<std::string, Ipv4Address> next_address_;   // where the search for a free one goes on
+    std::map<std::string, Ipv4Address> next_address_;  // where the search for a free one goes on
     ServerCounters counters_;
     std::vector<ServerAction> actions_;
 };

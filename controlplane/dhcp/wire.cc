@@ -16,7 +16,8 @@ constexpr std::uint8_t kEnd = 255;
 
 std::optional<MessageType> Message::type() const {
     const auto found = options.find(option::kMessageType);
-    if (found == options.end() || found->second.size() != 1 || found->second[0] < 1 || found->second[0] > 8) {
+    if (found == options.end() || found->second.size() != 1 || found->second[0] < 1 ||
+        found->second[0] > 8) {
         return std::nullopt;
     }
     return static_cast<MessageType>(found->second[0]);
@@ -49,7 +50,8 @@ std::optional<std::uint32_t> Message::number_option(std::uint8_t code) const {
 
 std::string Message::text_option(std::uint8_t code) const {
     const auto found = options.find(code);
-    return found == options.end() ? std::string() : std::string(found->second.begin(), found->second.end());
+    return found == options.end() ? std::string()
+                                  : std::string(found->second.begin(), found->second.end());
 }
 
 void Message::set_address(std::uint8_t code, Ipv4Address address) {
@@ -121,16 +123,24 @@ std::optional<Message> parse(BytesView bytes) {
 
 Bytes write(const Message& message) {
     ByteWriter writer;
-    writer.u8(message.reply ? 2 : 1).u16(0x0106).u8(message.hops).u32(message.xid).u16(message.secs);
+    writer.u8(message.reply ? 2 : 1)
+        .u16(0x0106)
+        .u8(message.hops)
+        .u32(message.xid)
+        .u16(message.secs);
     writer.u16(message.broadcast ? kBroadcastFlag : 0);
-    writer.address(message.ciaddr).address(message.yiaddr).address(message.siaddr).address(message.giaddr);
+    writer.address(message.ciaddr)
+        .address(message.yiaddr)
+        .address(message.siaddr)
+        .address(message.giaddr);
     writer.bytes(message.chaddr.octets()).zeros(10 + 64 + 128).u32(kMagic);
     const auto put = [&writer](std::uint8_t code, BytesView value) {
         const auto used = value.first(std::min<std::size_t>(value.size(), 255));
         writer.u8(code).u8(static_cast<std::uint8_t>(used.size())).bytes(used);
     };
     // RFC 2131, 4.1 leaves the order free; the type goes first, as everybody sends it, and 82 last (RFC 3046).
-    if (const auto type = message.options.find(option::kMessageType); type != message.options.end()) {
+    if (const auto type = message.options.find(option::kMessageType);
+        type != message.options.end()) {
         put(type->first, type->second);
     }
     for (const auto& [code, value] : message.options) {
@@ -138,7 +148,8 @@ Bytes write(const Message& message) {
             put(code, value);
         }
     }
-    if (const auto agent = message.options.find(option::kAgentInformation); agent != message.options.end()) {
+    if (const auto agent = message.options.find(option::kAgentInformation);
+        agent != message.options.end()) {
         put(agent->first, agent->second);
     }
     writer.u8(kEnd);

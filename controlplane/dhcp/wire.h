@@ -50,7 +50,7 @@ inline constexpr std::uint8_t kAgentInformation = 82;
 }  // namespace option
 
 struct Message {
-    bool reply = false;              // op: 1 request, 2 reply
+    bool reply = false;  // op: 1 request, 2 reply
     std::uint8_t hops = 0;
     std::uint32_t xid = 0;
     std::uint16_t secs = 0;
@@ -67,7 +67,11 @@ struct Message {
     [[nodiscard]] std::vector<Ipv4Address> addresses_option(std::uint8_t code) const;
     [[nodiscard]] std::optional<std::uint32_t> number_option(std::uint8_t code) const;
     [[nodiscard]] std::string text_option(std::uint8_t code) const;
-    void set_type(MessageType type) { options[option::kMessageType] = {static_cast<std::uint8_t>(type)}; }
+
+    void set_type(MessageType type) {
+        options[option::kMessageType] = {static_cast<std::uint8_t>(type)};
+    }
+
     void set_address(std::uint8_t code, Ipv4Address address);
     void set_addresses(std::uint8_t code, const std::vector<Ipv4Address>& addresses);
     void set_number(std::uint8_t code, std::uint32_t number);

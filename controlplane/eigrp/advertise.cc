@@ -235,24 +235,26 @@ std::shared_ptr<OutPacket> Process::new_packet(Opcode op, std::uint32_t flags, B
     return packet;
 }
 
-std::shared_ptr<OutPacket> Process::packetize_update(Interface& i) {
-    Body b{ByteWriter{}, body_limit(i)};
-    const auto whom = audience(i);
-    auto at = log_index(i.cursor);
-    for (; at < log_entries_.size(); ++at) {
+// Puts what comes after `cursor` in the log into the body, as much as fits; true at the log's end.
+bool Process::read_log(
+    Body& b, const Interface& i, Audience whom, Telling telling, std::uint64_t& cursor) const {
+    for (auto at = log_index(cursor); at < log_entries_.size(); ++at) {
         const auto& e = log_entries_[at];
         const auto r = routes_.find(e.prefix);
-        if (r != routes_.end() && r->second.serial == e.serial) {
-            const auto t = told(i, r->second, Telling::update);
-            if (t && !append(b, *t, whom)) {
-                break;
-            }
+        const bool current = r != routes_.end() && r->second.serial == e.serial;
+        const auto t = current ? told(i, r->second, telling) : std::nullopt;
+        if (t && !append(b, *t, whom)) {
+            return false;
         }
-        i.cursor = e.serial;
+        cursor = e.serial;
     }
-    if (at == log_entries_.size()) {
-        i.cursor = log_end();
-    }
+    cursor = log_end();
+    return true;
+}
+
+std::shared_ptr<OutPacket> Process::packetize_update(Interface& i) {
+    Body b{ByteWriter{}, body_limit(i)};
+    read_log(b, i, audience(i), Telling::update, i.cursor);
     return b.out.size() == 0 ? nullptr : new_packet(Opcode::update, 0, b);
 }
 
@@ -283,19 +285,7 @@ void Process::packetize_catch_up(TimePoint now, Neighbor& n) {
         CatchUp& c = *n.catch_up;
         const auto telling = c.initial ? Telling::table : Telling::update;
         Body b{ByteWriter{}, body_limit(i)};
-        auto at = log_index(c.cursor);
-        for (; at < log_entries_.size(); ++at) {
-            const auto& e = log_entries_[at];
-            const auto r = routes_.find(e.prefix);
-            if (r != routes_.end() && r->second.serial == e.serial) {
-                const auto t = told(i, r->second, telling);
-                if (t && !append(b, *t, whom)) {
-                    break;
-                }
-            }
-            c.cursor = e.serial;
-        }
-        const bool end = at == log_entries_.size();
+        const bool end = read_log(b, i, whom, telling, c.cursor);
         const bool initial = c.initial;
         if (end) {
             n.catch_up.reset();

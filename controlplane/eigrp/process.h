@@ -203,6 +203,8 @@ private:
     [[nodiscard]] Audience audience(const Interface& i) const;
     [[nodiscard]] Audience audience(const Neighbor& n) const;
     static bool append(Body& b, RouteTlv t, Audience a);
+    bool read_log(
+        Body& b, const Interface& i, Audience whom, Telling telling, std::uint64_t& cursor) const;
     std::shared_ptr<OutPacket> new_packet(Opcode op, std::uint32_t flags, Body& b);
     void packetize_catch_up(TimePoint now, Neighbor& n);
     void packetize_neighbor(TimePoint now, Neighbor& n);

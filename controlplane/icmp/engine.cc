@@ -45,7 +45,9 @@ bool no_error_about(const ip::Packet& packet) {
 
 }  // namespace
 
-Engine::Engine(Random& random, Log& log, std::function<std::optional<Ipv4Address>(Ipv4Address)> source_for)
+Engine::Engine(Random& random,
+               Log& log,
+               std::function<std::optional<Ipv4Address>(Ipv4Address)> source_for)
     : random_(random), log_(log), source_for_(std::move(source_for)) {
     ip_id_ = static_cast<std::uint16_t>(random_.u32());
 }
@@ -69,8 +71,13 @@ bool Engine::may_send(TimePoint now, ErrorKind kind) {
     return true;
 }
 
-void Engine::send_error(TimePoint now, ErrorKind kind, BytesView offending, Ipv4Address own,
-                        std::uint8_t type, std::uint8_t code, std::uint32_t rest) {
+void Engine::send_error(TimePoint now,
+                        ErrorKind kind,
+                        BytesView offending,
+                        Ipv4Address own,
+                        std::uint8_t type,
+                        std::uint8_t code,
+                        std::uint32_t rest) {
     const auto packet = ip::parse(offending);
     if (!packet || no_error_about(*packet) || own.is_unspecified() || !may_send(now, kind)) {
         return;
@@ -86,21 +93,31 @@ void Engine::send_error(TimePoint now, ErrorKind kind, BytesView offending, Ipv4
     out.destination = packet->source;
     out.payload = message;
     ++counters_.errors_sent;
-    log_.debug(Debug::ip_icmp, "ICMP: type {} code {} sent to {} (dest was {})", type, code,
-               packet->source.to_string(), packet->destination.to_string());
+    log_.debug(Debug::ip_icmp,
+               "ICMP: type {} code {} sent to {} (dest was {})",
+               type,
+               code,
+               packet->source.to_string(),
+               packet->destination.to_string());
     transmit(out);
 }
 
-void Engine::send_unreachable(TimePoint now, BytesView offending, Ipv4Address own, std::uint8_t code,
-                              std::uint16_t mtu) {
+void Engine::send_unreachable(
+    TimePoint now, BytesView offending, Ipv4Address own, std::uint8_t code, std::uint16_t mtu) {
     send_error(now, ErrorKind::unreachable, offending, own, kUnreachable, code, mtu);
 }
 
-void Engine::send_time_exceeded(TimePoint now, BytesView offending, Ipv4Address own, std::uint8_t code) {
+void Engine::send_time_exceeded(TimePoint now,
+                                BytesView offending,
+                                Ipv4Address own,
+                                std::uint8_t code) {
     send_error(now, ErrorKind::time_exceeded, offending, own, kTimeExceeded, code, 0);
 }
 
-void Engine::send_redirect(TimePoint now, BytesView offending, Ipv4Address own, Ipv4Address gateway) {
+void Engine::send_redirect(TimePoint now,
+                           BytesView offending,
+                           Ipv4Address own,
+                           Ipv4Address gateway) {
     send_error(now, ErrorKind::redirect, offending, own, kRedirect, 1, gateway.value());
 }
 
@@ -127,12 +144,16 @@ void Engine::on_packet(TimePoint now, const ip::Packet& packet) {
         }
         out.destination = packet.source;
         out.payload = message;
-        log_.debug(Debug::ip_icmp, "ICMP: echo reply sent, src {}, dst {}", out.source.to_string(),
+        log_.debug(Debug::ip_icmp,
+                   "ICMP: echo reply sent, src {}, dst {}",
+                   out.source.to_string(),
                    out.destination.to_string());
         transmit(out);
     } else if (type == kEchoReply) {
         ++counters_.echo_replies;
-        log_.debug(Debug::ip_icmp, "ICMP: echo reply rcvd, src {}, dst {}", packet.source.to_string(),
+        log_.debug(Debug::ip_icmp,
+                   "ICMP: echo reply rcvd, src {}, dst {}",
+                   packet.source.to_string(),
                    packet.destination.to_string());
         const auto found = waiting_.find(rest);
         if (found != waiting_.end() && !found->second.answer) {
@@ -145,8 +166,12 @@ void Engine::on_packet(TimePoint now, const ip::Packet& packet) {
     }
 }
 
-void Engine::on_error(TimePoint now, const ip::Packet& packet, std::uint8_t type, std::uint8_t code,
-                      std::uint32_t rest, BytesView inner) {
+void Engine::on_error(TimePoint now,
+                      const ip::Packet& packet,
+                      std::uint8_t type,
+                      std::uint8_t code,
+                      std::uint32_t rest,
+                      BytesView inner) {
     ++counters_.errors_received;
     // The quoted packet is cut off, so ip::parse would refuse it: only what is needed is read here.
     ByteReader reader(inner);
@@ -171,7 +196,10 @@ void Engine::on_error(TimePoint now, const ip::Packet& packet, std::uint8_t type
         return;
     }
     if (reports_.size() < kMaxReports) {
-        reports_.push_back({type, code, static_cast<std::uint16_t>(rest), packet.source,
+        reports_.push_back({type,
+                            code,
+                            static_cast<std::uint16_t>(rest),
+                            packet.source,
                             Bytes(inner.begin(), inner.end())});
     }
 }

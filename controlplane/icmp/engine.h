@@ -44,8 +44,8 @@ enum class ErrorKind : std::uint8_t { unreachable, time_exceeded, redirect, kCou
 struct PingOptions {
     Ipv4Address destination;
     std::optional<Ipv4Address> source;
-    unsigned count = 5;           // 1–2147483647
-    unsigned size = 100;          // bytes of the IP packet, 36–18024
+    unsigned count = 5;  // 1–2147483647
+    unsigned size = 100;  // bytes of the IP packet, 36–18024
     Duration timeout = 2s;
     bool dont_fragment = false;
 };
@@ -59,18 +59,26 @@ struct TraceOptions {
 };
 
 class Engine {
- public:
+public:
     /// `source_for(destination)`: the router's own address that a packet to there would leave with; nullopt if
     /// there is no route.
-    Engine(Random& random, Log& log, std::function<std::optional<Ipv4Address>(Ipv4Address)> source_for);
+    Engine(Random& random,
+           Log& log,
+           std::function<std::optional<Ipv4Address>(Ipv4Address)> source_for);
 
     /// An ICMP packet for one of our addresses.
     void on_packet(TimePoint now, const ip::Packet& packet);
     /// `offending` is the IP packet that cannot go on; `own` the address to answer from (that of the interface
     /// it came in by, RFC 1812 4.3.2.4). `mtu` with code 4 of unreachable (RFC 1191).
-    void send_unreachable(TimePoint now, BytesView offending, Ipv4Address own, std::uint8_t code,
+    void send_unreachable(TimePoint now,
+                          BytesView offending,
+                          Ipv4Address own,
+                          std::uint8_t code,
                           std::uint16_t mtu = 0);
-    void send_time_exceeded(TimePoint now, BytesView offending, Ipv4Address own, std::uint8_t code = 0);
+    void send_time_exceeded(TimePoint now,
+                            BytesView offending,
+                            Ipv4Address own,
+                            std::uint8_t code = 0);
     void send_redirect(TimePoint now, BytesView offending, Ipv4Address own, Ipv4Address gateway);
 
     std::unique_ptr<ios::ExecJob> ping(TimePoint now, const PingOptions& options);
@@ -82,13 +90,15 @@ class Engine {
         std::uint8_t code = 0;
         std::uint16_t mtu = 0;
         Ipv4Address from;
-        Bytes inner;              // IP header and what came of its payload
+        Bytes inner;  // IP header and what came of its payload
     };
+
     std::vector<ErrorReport> take_reports();
     std::vector<SendPacket> take_actions();
+
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
- private:
+private:
     friend class PingJob;
     friend class TraceJob;
 
@@ -98,18 +108,29 @@ class Engine {
         std::uint8_t type = 0;
         std::uint8_t code = 0;
     };
+
     /// Sent and waited for: by ICMP identifier and sequence, or by UDP port for traceroute.
     struct Waiting {
         TimePoint sent{};
         std::optional<Answer> answer;
     };
+
     using Key = std::uint32_t;
 
     bool may_send(TimePoint now, ErrorKind kind);
-    void send_error(TimePoint now, ErrorKind kind, BytesView offending, Ipv4Address own, std::uint8_t type,
-                    std::uint8_t code, std::uint32_t rest);
-    void on_error(TimePoint now, const ip::Packet& packet, std::uint8_t type, std::uint8_t code,
-                  std::uint32_t rest, BytesView inner);
+    void send_error(TimePoint now,
+                    ErrorKind kind,
+                    BytesView offending,
+                    Ipv4Address own,
+                    std::uint8_t type,
+                    std::uint8_t code,
+                    std::uint32_t rest);
+    void on_error(TimePoint now,
+                  const ip::Packet& packet,
+                  std::uint8_t type,
+                  std::uint8_t code,
+                  std::uint32_t rest,
+                  BytesView inner);
     void transmit(const ip::Packet& packet);
 
     struct Bucket {

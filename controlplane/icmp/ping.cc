@@ -1,6 +1,5 @@
 // `ping` and `traceroute` of the console: jobs that send through the ICMP engine and print as IOS does.
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "controlplane/icmp/engine.h"
@@ -14,7 +13,8 @@ constexpr std::uint16_t kTracePort = 33434;
 
 std::int64_t milliseconds(Duration d) {
     // IOS prints whole milliseconds and never 0.
-    return std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+    return std::max<std::int64_t>(1,
+                                  std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
 }
 
 /// IOS: the letters of `ping` and `traceroute` ("U" destination unreachable, "M" could not fragment, "N"/"H"
@@ -38,7 +38,7 @@ char letter(std::uint8_t type, std::uint8_t code) {
 }  // namespace
 
 class PingJob final : public ios::ExecJob {
- public:
+public:
     PingJob(Engine& engine, PingOptions options, std::uint16_t id)
         : engine_(engine), options_(options), id_(id) {}
 
@@ -46,11 +46,15 @@ class PingJob final : public ios::ExecJob {
         if (sent_ == 0 && !begun_) {
             begun_ = true;
             out += "Type escape sequence to abort.\n";
-            out += fmt::format("Sending {}, {}-byte ICMP Echos to {}, timeout is {} seconds:\n", options_.count,
-                               options_.size, options_.destination.to_string(),
-                               std::chrono::duration_cast<std::chrono::seconds>(options_.timeout).count());
+            out += fmt::format(
+                "Sending {}, {}-byte ICMP Echos to {}, timeout is {} seconds:\n",
+                options_.count,
+                options_.size,
+                options_.destination.to_string(),
+                std::chrono::duration_cast<std::chrono::seconds>(options_.timeout).count());
             if (options_.source) {
-                out += fmt::format("Packet sent with a source address of {}\n", options_.source->to_string());
+                out += fmt::format("Packet sent with a source address of {}\n",
+                                   options_.source->to_string());
             }
         }
         if (finished_) {
@@ -75,7 +79,9 @@ class PingJob final : public ios::ExecJob {
         return Progress::finished;
     }
 
-    [[nodiscard]] TimePoint next_deadline() const override { return outstanding_ ? deadline_ : TimePoint{}; }
+    [[nodiscard]] TimePoint next_deadline() const override {
+        return outstanding_ ? deadline_ : TimePoint{};
+    }
 
     void interrupt() override {
         interrupted_ = true;
@@ -83,12 +89,13 @@ class PingJob final : public ios::ExecJob {
     }
 
     ~PingJob() override { engine_.waiting_.erase(key()); }
+
     PingJob(const PingJob&) = delete;
     PingJob& operator=(const PingJob&) = delete;
     PingJob(PingJob&&) = delete;
     PingJob& operator=(PingJob&&) = delete;
 
- private:
+private:
     [[nodiscard]] Engine::Key key() const {
         return std::uint32_t{id_} << 16U | static_cast<std::uint16_t>(sent_);
     }
@@ -114,7 +121,8 @@ class PingJob final : public ios::ExecJob {
 
     void send(TimePoint now, std::string& out) {
         ++sent_;
-        const auto source = options_.source ? options_.source : engine_.source_for_(options_.destination);
+        const auto source =
+            options_.source ? options_.source : engine_.source_for_(options_.destination);
         outstanding_ = true;
         deadline_ = now + options_.timeout;
         engine_.waiting_[key()].sent = now;
@@ -125,7 +133,8 @@ class PingJob final : public ios::ExecJob {
         ByteWriter body;
         body.u8(8).u8(0).u16(0).u32(key());
         for (unsigned i = 28; i < options_.size; ++i) {
-            body.u8(0xAB ^ static_cast<std::uint8_t>((i & 1U) != 0 ? 0x66 : 0));  // IOS: pattern 0xABCD
+            body.u8(0xAB ^
+                    static_cast<std::uint8_t>((i & 1U) != 0 ? 0x66 : 0));  // IOS: pattern 0xABCD
         }
         body.patch_u16(2, internet_checksum(body.view()));
         ip::Packet packet;
@@ -142,8 +151,10 @@ class PingJob final : public ios::ExecJob {
         const auto percent = sent_ == 0 ? 0 : received_ * 100 / sent_;
         out += fmt::format("\nSuccess rate is {} percent ({}/{})", percent, received_, sent_);
         if (received_ != 0) {
-            out += fmt::format(", round-trip min/avg/max = {}/{}/{} ms", least_,
-                               total_ / static_cast<std::int64_t>(received_), most_);
+            out += fmt::format(", round-trip min/avg/max = {}/{}/{} ms",
+                               least_,
+                               total_ / static_cast<std::int64_t>(received_),
+                               most_);
         }
         out += '\n';
     }
@@ -164,10 +175,12 @@ class PingJob final : public ios::ExecJob {
 };
 
 class TraceJob final : public ios::ExecJob {
- public:
+public:
     TraceJob(Engine& engine, TraceOptions options, std::uint16_t port)
         : engine_(engine), options_(options), source_port_(port) {}
+
     ~TraceJob() override { engine_.waiting_.erase(key()); }
+
     TraceJob(const TraceJob&) = delete;
     TraceJob& operator=(const TraceJob&) = delete;
     TraceJob(TraceJob&&) = delete;
@@ -212,16 +225,21 @@ class TraceJob final : public ios::ExecJob {
         return Progress::running;
     }
 
-    [[nodiscard]] TimePoint next_deadline() const override { return outstanding_ ? deadline_ : TimePoint{}; }
+    [[nodiscard]] TimePoint next_deadline() const override {
+        return outstanding_ ? deadline_ : TimePoint{};
+    }
+
     void interrupt() override {
         interrupted_ = true;
         deadline_ = TimePoint{};
     }
 
- private:
+private:
     [[nodiscard]] Engine::Key key() const {
-        return std::uint32_t{source_port_} << 16U | static_cast<std::uint16_t>(kTracePort + sequence_);
+        return std::uint32_t{source_port_} << 16U |
+               static_cast<std::uint16_t>(kTracePort + sequence_);
     }
+
     void close() {
         engine_.waiting_.erase(key());
         outstanding_ = false;
@@ -251,13 +269,16 @@ class TraceJob final : public ios::ExecJob {
         outstanding_ = true;
         deadline_ = now + options_.timeout;
         engine_.waiting_[key()].sent = now;
-        const auto source = options_.source ? options_.source : engine_.source_for_(options_.destination);
+        const auto source =
+            options_.source ? options_.source : engine_.source_for_(options_.destination);
         if (!source) {
             return;
         }
         const Bytes data(20);
-        const auto udp = ip::write_udp(*source, options_.destination,
-                                       {L4Port{source_port_}, L4Port{static_cast<std::uint16_t>(key())}, data});
+        const auto udp =
+            ip::write_udp(*source,
+                          options_.destination,
+                          {L4Port{source_port_}, L4Port{static_cast<std::uint16_t>(key())}, data});
         ip::Packet packet;
         packet.ttl = static_cast<std::uint8_t>(ttl_);
         packet.protocol = kProtoUdp;
@@ -287,7 +308,8 @@ std::unique_ptr<ios::ExecJob> Engine::ping(TimePoint /*now*/, const PingOptions&
 }
 
 std::unique_ptr<ios::ExecJob> Engine::traceroute(TimePoint /*now*/, const TraceOptions& options) {
-    return std::make_unique<TraceJob>(*this, options, static_cast<std::uint16_t>(49152 + (++next_id_ % 8192)));
+    return std::make_unique<TraceJob>(
+        *this, options, static_cast<std::uint16_t>(49152 + (++next_id_ % 8192)));
 }
 
 }  // namespace viaduct::icmp

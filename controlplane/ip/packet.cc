@@ -10,11 +10,14 @@ constexpr std::uint16_t kDf = 0x4000;
 constexpr std::uint16_t kMf = 0x2000;
 constexpr std::uint16_t kOffsetMask = 0x1FFF;
 
-std::uint64_t pseudo_header_sum(Ipv4Address source, Ipv4Address destination, IpProtocol protocol,
+std::uint64_t pseudo_header_sum(Ipv4Address source,
+                                Ipv4Address destination,
+                                IpProtocol protocol,
                                 std::size_t length) {
     const auto s = source.value();
     const auto d = destination.value();
-    return std::uint64_t{s >> 16U} + (s & 0xFFFFU) + (d >> 16U) + (d & 0xFFFFU) + protocol.value() + length;
+    return std::uint64_t{s >> 16U} + (s & 0xFFFFU) + (d >> 16U) + (d & 0xFFFFU) + protocol.value() +
+           length;
 }
 
 }  // namespace
@@ -36,8 +39,8 @@ std::optional<Packet> parse(BytesView bytes) {
     reader.u16();
     packet.source = reader.address();
     packet.destination = reader.address();
-    if (!reader.ok() || version_ihl >> 4U != 4 || header < 20 || total < header || total > bytes.size() ||
-        internet_checksum(bytes.first(header)) != 0) {
+    if (!reader.ok() || version_ihl >> 4U != 4 || header < 20 || total < header ||
+        total > bytes.size() || internet_checksum(bytes.first(header)) != 0) {
         return std::nullopt;
     }
     packet.options = bytes.subspan(20, header - 20);
@@ -71,7 +74,8 @@ std::optional<Udp> parse_udp(const Packet& packet) {
     const auto datagram = packet.payload.first(length);
     if (checksum != 0 &&
         checksum_finish(checksum_sum(datagram) +
-                        pseudo_header_sum(packet.source, packet.destination, kProtoUdp, length)) != 0) {
+                        pseudo_header_sum(packet.source, packet.destination, kProtoUdp, length)) !=
+            0) {
         return std::nullopt;
     }
     udp.payload = datagram.subspan(8);
@@ -81,7 +85,11 @@ std::optional<Udp> parse_udp(const Packet& packet) {
 Bytes write_udp(Ipv4Address source, Ipv4Address destination, const Udp& udp) {
     const auto length = static_cast<std::uint16_t>(8 + udp.payload.size());
     ByteWriter writer;
-    writer.u16(udp.source.value()).u16(udp.destination.value()).u16(length).u16(0).bytes(udp.payload);
+    writer.u16(udp.source.value())
+        .u16(udp.destination.value())
+        .u16(length)
+        .u16(0)
+        .bytes(udp.payload);
     auto checksum = checksum_finish(checksum_sum(writer.view()) +
                                     pseudo_header_sum(source, destination, kProtoUdp, length));
     // RFC 768: "If the computed checksum is zero, it is transmitted as all ones".

@@ -6,10 +6,9 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <fmt/format.h>
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 namespace viaduct {
 
@@ -56,7 +55,7 @@ enum class Debug : std::uint8_t {
 struct DebugWords {
     Debug flag;
     std::string_view command;  // after "debug "
-    std::string_view title;    // as `show debugging` lists it: "Crypto ISAKMP debugging"
+    std::string_view title;  // as `show debugging` lists it: "Crypto ISAKMP debugging"
 };
 
 inline constexpr std::array<DebugWords, static_cast<std::size_t>(Debug::kCount)> kDebugWords{{
@@ -95,7 +94,7 @@ struct LogMessage {
 
 /// Where messages go. Implemented by the console; by a vector in tests.
 class LogSink {
- public:
+public:
     LogSink() = default;
     LogSink(const LogSink&) = delete;
     LogSink& operator=(const LogSink&) = delete;
@@ -108,14 +107,19 @@ class LogSink {
 
 /// One router's log: the switches of `debug`, and the way to the sink. Control thread only.
 class Log {
- public:
+public:
     explicit Log(LogSink& sink) : sink_(sink) {}
 
     /// "%FACILITY-severity-MNEMONIC: text" without the stamp.
     template <typename... T>
-    void message(std::string_view facility, Severity severity, std::string_view mnemonic,
-                 fmt::format_string<T...> format, T&&... args) {
-        sink_.on_message({std::string(facility), severity, std::string(mnemonic),
+    void message(std::string_view facility,
+                 Severity severity,
+                 std::string_view mnemonic,
+                 fmt::format_string<T...> format,
+                 T&&... args) {
+        sink_.on_message({std::string(facility),
+                          severity,
+                          std::string(mnemonic),
                           fmt::format(format, std::forward<T>(args)...)});
     }
 
@@ -131,10 +135,12 @@ class Log {
     [[nodiscard]] bool enabled(Debug flag) const {
         return flags_.test(static_cast<std::size_t>(flag));
     }
+
     void set(Debug flag, bool on) { flags_.set(static_cast<std::size_t>(flag), on); }
+
     void clear_all() { flags_.reset(); }
 
- private:
+private:
     LogSink& sink_;
     std::bitset<static_cast<std::size_t>(Debug::kCount)> flags_;
 };

@@ -15,8 +15,9 @@ bool better(const Route& a, const Route& b) {
 }
 
 bool is_recursive(const Route& route) {
-    return std::any_of(route.paths.begin(), route.paths.end(),
-                       [](const Path& p) { return !p.interface && !p.null0; });
+    return std::any_of(route.paths.begin(), route.paths.end(), [](const Path& p) {
+        return !p.interface && !p.null0;
+    });
 }
 
 }  // namespace
@@ -99,7 +100,8 @@ const Rib::Installed* Rib::best_match(Ipv4Address address, const Ipv4Prefix* not
     return nullptr;
 }
 
-std::vector<ResolvedPath> Rib::resolve_gateway(Ipv4Address gateway, const Ipv4Prefix& asking,
+std::vector<ResolvedPath> Rib::resolve_gateway(Ipv4Address gateway,
+                                               const Ipv4Prefix& asking,
                                                unsigned depth) const {
     // A route may not resolve through itself: the look-up passes over the prefix that asks. Nor through the
     // default route unless it is the default route's business: IOS lets a static next hop resolve by it.
@@ -199,8 +201,9 @@ std::vector<Change> Rib::commit() {
     }
     for (auto it = recursive_.begin(); it != recursive_.end();) {
         const auto entry = candidates_.find(*it);
-        const bool still = entry != candidates_.end() &&
-                           std::any_of(entry->second.offers.begin(), entry->second.offers.end(), is_recursive);
+        const bool still =
+            entry != candidates_.end() &&
+            std::any_of(entry->second.offers.begin(), entry->second.offers.end(), is_recursive);
         it = still ? std::next(it) : recursive_.erase(it);
     }
     std::erase_if(candidates_, [this](const auto& item) {
@@ -229,8 +232,8 @@ Lookup Rib::look_up(Ipv4Address address) const {
     return {&found->route, found->paths};
 }
 
-std::pair<std::optional<Route>, std::vector<ResolvedPath>> Rib::look_up_without(Ipv4Address address,
-                                                                                Source source) const {
+std::pair<std::optional<Route>, std::vector<ResolvedPath>> Rib::look_up_without(
+    Ipv4Address address, Source source) const {
     for (unsigned length = 33; length-- > 0;) {
         const auto found = by_length_[length].find(address.value() & mask_of(length).value());
         if (found == by_length_[length].end()) {
@@ -241,7 +244,8 @@ std::pair<std::optional<Route>, std::vector<ResolvedPath>> Rib::look_up_without(
         }
         // What it stands in front of, if anything does.
         for (const auto& offered : candidates_.at(found->second->route.prefix).offers) {
-            auto paths = offered.source == source ? std::vector<ResolvedPath>{} : resolve(offered, 0);
+            auto paths =
+                offered.source == source ? std::vector<ResolvedPath>{} : resolve(offered, 0);
             if (!paths.empty()) {
                 return {offered, std::move(paths)};
             }

@@ -28,19 +28,19 @@ namespace viaduct::rib {
 
 enum class Source : std::uint8_t {
     connected,
-    local,       // the router's own address, /32
+    local,  // the router's own address, /32
     static_route,
-    dhcp,        // default route of a lease, `S*` as IOS shows it
+    dhcp,  // default route of a lease, `S*` as IOS shows it
     eigrp,
     eigrp_external,
     eigrp_summary,
-    nhrp,        // H
-    reverse,     // `reverse-route` of a crypto map: shown as S
+    nhrp,  // H
+    reverse,  // `reverse-route` of a crypto map: shown as S
 };
 
 struct Path {
-    std::optional<IfIndex> interface;      // nullopt: recursive
-    std::optional<Ipv4Address> gateway;    // nullopt: connected
+    std::optional<IfIndex> interface;  // nullopt: recursive
+    std::optional<Ipv4Address> gateway;  // nullopt: connected
     bool null0 = false;
 
     auto operator<=>(const Path&) const = default;
@@ -54,7 +54,7 @@ struct Route {
     std::vector<Path> paths;
     std::uint32_t tag = 0;
     TimePoint since{};
-    bool override_next_hop = false;        // NHRP's %
+    bool override_next_hop = false;  // NHRP's %
 
     bool operator==(const Route&) const = default;
 };
@@ -62,7 +62,7 @@ struct Route {
 /// A path that leads somewhere now.
 struct ResolvedPath {
     IfIndex interface;
-    std::optional<Ipv4Address> gateway;    // nullopt: the destination itself is on the link
+    std::optional<Ipv4Address> gateway;  // nullopt: the destination itself is on the link
     bool local = false;
     bool null0 = false;
 
@@ -76,16 +76,18 @@ struct Change {
 };
 
 struct Lookup {
-    const Route* route = nullptr;          // the best route that covers the address
-    std::vector<ResolvedPath> paths;       // empty: not resolvable
+    const Route* route = nullptr;  // the best route that covers the address
+    std::vector<ResolvedPath> paths;  // empty: not resolvable
 };
 
 class Rib {
- public:
+public:
     /// Offers or replaces: one route a prefix, source and distance (floating static routes of one prefix
     /// differ in distance).
     void offer(Route route);
-    void withdraw(const Ipv4Prefix& prefix, Source source, std::optional<std::uint8_t> distance = {});
+    void withdraw(const Ipv4Prefix& prefix,
+                  Source source,
+                  std::optional<std::uint8_t> distance = {});
     /// Everything of this source that is not among `routes` goes; the rest is offered.
     void replace_all(Source source, std::vector<Route> routes);
 
@@ -103,21 +105,25 @@ class Rib {
     [[nodiscard]] std::vector<const Route*> installed() const;
     /// Offered routes whose next hop is unreachable (row P8).
     [[nodiscard]] std::vector<const Route*> unresolved() const;
+
     [[nodiscard]] std::size_t size() const { return installed_.size(); }
+
     /// Grows with each commit that changed something: for caches of look-ups.
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
- private:
+private:
     struct Entry {
-        std::vector<Route> offers;             // best first
+        std::vector<Route> offers;  // best first
     };
+
     struct Installed {
         Route route;
         std::vector<ResolvedPath> paths;
     };
 
     std::vector<ResolvedPath> resolve(const Route& route, unsigned depth) const;
-    std::vector<ResolvedPath> resolve_gateway(Ipv4Address gateway, const Ipv4Prefix& asking,
+    std::vector<ResolvedPath> resolve_gateway(Ipv4Address gateway,
+                                              const Ipv4Prefix& asking,
                                               unsigned depth) const;
     const Installed* best_match(Ipv4Address address, const Ipv4Prefix* not_this) const;
     bool settle(const Ipv4Prefix& prefix, std::vector<Change>& changes);
@@ -127,7 +133,7 @@ class Rib {
     /// Installed prefixes by length, for longest match.
     std::array<std::unordered_map<std::uint32_t, const Installed*>, 33> by_length_;
     std::set<Ipv4Prefix> dirty_;
-    std::set<Ipv4Prefix> recursive_;           // prefixes with a recursive offer
+    std::set<Ipv4Prefix> recursive_;  // prefixes with a recursive offer
     std::uint64_t generation_ = 0;
 };
 

@@ -76,28 +76,27 @@ void RouterCore::carry() {
 void RouterCore::carry_arp() {
     for (auto& action : arp.take_actions()) {
         std::visit(
-            Overloaded{
-                [this](arp::SendFrame& a) { plane.inject_frame(a.interface, a.frame); },
-                [this](const arp::SetNeighbor& a) {
-                    forwarding.neighbor_changed(a.interface, a.address, true);
-                    forwarding.commit();
-                },
-                [this](const arp::RemoveNeighbor& a) {
-                    forwarding.neighbor_gone(a.interface, a.address);
-                    forwarding.commit();
-                },
-                [this](const arp::ReleasePacket& a) {
-                    // Policies were applied before the packet came up: it only goes out now.
-                    dataplane::InjectOptions way;
-                    way.interface = a.interface;
-                    way.next_hop = a.address;
-                    way.bypass_policy = true;
-                    plane.inject(a.packet, way);
-                },
-                [this](const arp::UnreachablePacket& a) {
-                    constexpr std::uint8_t kCodeHost = 1;
-                    icmp.send_unreachable(now, a.packet, answer_from(a.in), kCodeHost);
-                }},
+            Overloaded{[this](arp::SendFrame& a) { plane.inject_frame(a.interface, a.frame); },
+                       [this](const arp::SetNeighbor& a) {
+                           forwarding.neighbor_changed(a.interface, a.address, true);
+                           forwarding.commit();
+                       },
+                       [this](const arp::RemoveNeighbor& a) {
+                           forwarding.neighbor_gone(a.interface, a.address);
+                           forwarding.commit();
+                       },
+                       [this](const arp::ReleasePacket& a) {
+                           // Policies were applied before the packet came up: it only goes out now.
+                           dataplane::InjectOptions way;
+                           way.interface = a.interface;
+                           way.next_hop = a.address;
+                           way.bypass_policy = true;
+                           plane.inject(a.packet, way);
+                       },
+                       [this](const arp::UnreachablePacket& a) {
+                           constexpr std::uint8_t kCodeHost = 1;
+                           icmp.send_unreachable(now, a.packet, answer_from(a.in), kCodeHost);
+                       }},
             action);
     }
 }
@@ -110,32 +109,34 @@ void RouterCore::carry_icmp() {
 
 void RouterCore::carry_ike() {
     for (auto& action : ike.take_actions()) {
-        std::visit(
-            Overloaded{
-                [this](const ike::SendPacket& a) {
-                    dataplane::InjectOptions way;
-                    way.bypass_policy = true;
-                    plane.inject(udp_packet(a.local, a.remote, a.payload), way);
-                },
-                [this](const ike::InstallInbound& a) { protection.install(a); },
-                [this](const ike::InstallOutbound& a) { protection.install(a); },
-                [this](const ike::RemoveChild& a) { protection.remove(a); },
-                [this](const ike::MoveChild& a) { protection.move(a); },
-                [this](const ike::ChildState& a) {
-                    if (a.policy.crypto_map.empty()) {
-                        nhrp.on_tunnel_state(now, a.local, a.remote,
-                                             a.up ? nhrp::Engine::TunnelState::up : nhrp::Engine::TunnelState::down,
-                                             a.remote_original);
-                    }
-                },
-                [this](const ike::AuthenticateUser& a) { authenticate(a); },
-                [](const ike::ClientConfigured& /*a*/) {}},
-            action);
+        std::visit(Overloaded{[this](const ike::SendPacket& a) {
+                                  dataplane::InjectOptions way;
+                                  way.bypass_policy = true;
+                                  plane.inject(udp_packet(a.local, a.remote, a.payload), way);
+                              },
+                              [this](const ike::InstallInbound& a) { protection.install(a); },
+                              [this](const ike::InstallOutbound& a) { protection.install(a); },
+                              [this](const ike::RemoveChild& a) { protection.remove(a); },
+                              [this](const ike::MoveChild& a) { protection.move(a); },
+                              [this](const ike::ChildState& a) {
+                                  if (a.policy.crypto_map.empty()) {
+                                      nhrp.on_tunnel_state(now,
+                                                           a.local,
+                                                           a.remote,
+                                                           a.up ? nhrp::Engine::TunnelState::up
+                                                                : nhrp::Engine::TunnelState::down,
+                                                           a.remote_original);
+                                  }
+                              },
+                              [this](const ike::AuthenticateUser& a) { authenticate(a); },
+                              [](const ike::ClientConfigured& /*a*/) {}},
+                   action);
     }
     if (protection.take_reverse_routes_changed()) {
         std::vector<rib::Route> routes;
         for (const auto& [prefix, peer] : protection.reverse_routes()) {
-            routes.push_back({prefix, rib::Source::reverse, 1, 0, {{std::nullopt, peer, false}}, 0, now});
+            routes.push_back(
+                {prefix, rib::Source::reverse, 1, 0, {{std::nullopt, peer, false}}, 0, now});
         }
         rib.replace_all(rib::Source::reverse, std::move(routes));
     }
@@ -144,7 +145,8 @@ void RouterCore::carry_ike() {
 void RouterCore::authenticate(const ike::AuthenticateUser& login) {
     // RADIUS sees the address that its answer comes to.
     if (!model.aaa.radius_servers.empty()) {
-        aaa.set_nas_address(source_for(model.aaa.radius_servers.front().address).value_or(Ipv4Address{}));
+        aaa.set_nas_address(
+            source_for(model.aaa.radius_servers.front().address).value_or(Ipv4Address{}));
     }
     aaa::Request request;
     request.id = login.request;
@@ -158,25 +160,27 @@ void RouterCore::authenticate(const ike::AuthenticateUser& login) {
 void RouterCore::carry_aaa() {
     const auto actions = aaa.take_actions();
     for (const auto& action : actions) {
-        std::visit(Overloaded{[this](const aaa::SendPacket& a) {
-                                  const auto source = source_for(a.server);
-                                  if (!source) {
-                                      return;  // no route: the request times out
-                                  }
-                                  const auto udp = ip::write_udp(*source, a.server, {a.local_port, a.server_port, a.payload});
-                                  ip::Packet packet;
-                                  packet.id = static_cast<std::uint16_t>(random.u32());
-                                  packet.protocol = kProtoUdp;
-                                  packet.source = *source;
-                                  packet.destination = a.server;
-                                  packet.payload = udp;
-                                  plane.inject(ip::write(packet), {});
-                              },
-                              [this](const aaa::Decision& a) {
-                                  ike.on_authentication(now, a.request,
-                                                        {a.accepted, a.framed_address, a.group, a.message});
-                              }},
-                   action);
+        std::visit(
+            Overloaded{[this](const aaa::SendPacket& a) {
+                           const auto source = source_for(a.server);
+                           if (!source) {
+                               return;  // no route: the request times out
+                           }
+                           const auto udp = ip::write_udp(
+                               *source, a.server, {a.local_port, a.server_port, a.payload});
+                           ip::Packet packet;
+                           packet.id = static_cast<std::uint16_t>(random.u32());
+                           packet.protocol = kProtoUdp;
+                           packet.source = *source;
+                           packet.destination = a.server;
+                           packet.payload = udp;
+                           plane.inject(ip::write(packet), {});
+                       },
+                       [this](const aaa::Decision& a) {
+                           ike.on_authentication(
+                               now, a.request, {a.accepted, a.framed_address, a.group, a.message});
+                       }},
+            action);
     }
     if (!actions.empty()) {
         carry_ike();  // the verdict goes on its way in the same turn

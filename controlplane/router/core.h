@@ -35,17 +35,21 @@ namespace viaduct {
 
 /// The routing table as NHRP asks it: without NHRP's own routes.
 class NhrpRouteLookup final : public nhrp::RouteLookup {
- public:
+public:
     explicit NhrpRouteLookup(const RouterCore& router) : router_(router) {}
+
     [[nodiscard]] std::optional<nhrp::Route> lookup(Ipv4Address destination) const override;
     [[nodiscard]] std::string interface_name(IfIndex index) const override;
 
- private:
+private:
     const RouterCore& router_;
 };
 
 struct RouterCore {
-    RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& sink, const RouterOptions& options_in);
+    RouterCore(Random& random_in,
+               crypto::Offload& offload_in,
+               LogSink& sink,
+               const RouterOptions& options_in);
 
     // ── owned ──
     Random& random;
@@ -71,22 +75,24 @@ struct RouterCore {
     dhcp::Client dhcp_client;
     dhcp::Server dhcp_server;
     std::map<IfIndex, dhcp::Lease> leases;
-    bool reconcile_wanted = false;      // a lease came or went
+    bool reconcile_wanted = false;  // a lease came or went
+
     /// What NHRP said of the stations behind a multipoint tunnel, by protocol address.
     struct TunnelAdjacency {
         Station station;
         bool temporary = false;
     };
+
     std::map<std::pair<IfIndex, Ipv4Address>, TunnelAdjacency> tunnel_adjacencies;
     std::map<IfIndex, std::vector<Station>> multicast_peers;
-    std::uint64_t routes_told = 0;      // rib generation that EIGRP and NHRP know
+    std::uint64_t routes_told = 0;  // rib generation that EIGRP and NHRP know
     TimePoint next_usage_report{};
     std::map<IfIndex, InterfaceStatus> interfaces;
     std::map<config::InterfaceName, IfIndex> indices;
     std::map<std::string, dataplane::AclId> acl_ids;
     std::map<std::string, std::vector<dataplane::AclRule>> published_acls;
     std::vector<dataplane::Interface> published_interfaces;
-    std::map<IfIndex, dataplane::InterfaceCounters> cleared;   // what `clear counters` subtracts
+    std::map<IfIndex, dataplane::InterfaceCounters> cleared;  // what `clear counters` subtracts
     ios::ExecRows rows;
     TimePoint next_refresh{};
     bool refresh_wanted = false;
@@ -109,7 +115,8 @@ struct RouterCore {
     dataplane::AclId acl_id(const std::string& name);
     void configure_engines();
     [[nodiscard]] dataplane::NextHop describe(const rib::ResolvedPath& path);
-    [[nodiscard]] std::optional<ProtectedTunnel> protected_tunnel(const InterfaceStatus& status) const;
+    [[nodiscard]] std::optional<ProtectedTunnel> protected_tunnel(
+        const InterfaceStatus& status) const;
     void commit_routes();
 
     // ── punts.cc ──
@@ -137,8 +144,10 @@ struct RouterCore {
     void on_nhrp_packet(const dataplane::Punt& punt);
     void on_resolve(dataplane::Punt& punt);
     void report_used_adjacencies();
-    void describe_tunnel_hop(const rib::ResolvedPath& path, const InterfaceStatus& at,
-                             const config::InterfaceConfig& config, dataplane::NextHop& hop);
+    void describe_tunnel_hop(const rib::ResolvedPath& path,
+                             const InterfaceStatus& at,
+                             const config::InterfaceConfig& config,
+                             dataplane::NextHop& hop);
     [[nodiscard]] dataplane::SlotId slot_of(IfIndex tunnel, const Station& station);
     void request_tunnel(IfIndex tunnel, const Station& station);
 

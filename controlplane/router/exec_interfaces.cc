@@ -1,6 +1,5 @@
 // show interfaces, show ip interface, show controllers, clear counters.
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "controlplane/router/core.h"
@@ -52,10 +51,13 @@ const char* hardware_of(const InterfaceStatus& status) {
     return "";
 }
 
-void tunnel_lines(const RouterCore& router, const InterfaceStatus& status,
-                  const config::InterfaceConfig& config, std::string& out) {
+void tunnel_lines(const RouterCore& router,
+                  const InterfaceStatus& status,
+                  const config::InterfaceConfig& config,
+                  std::string& out) {
     const auto& tunnel = config.tunnel;
-    const auto source = status.tunnel_source ? status.tunnel_source->to_string() : std::string("UNKNOWN");
+    const auto source =
+        status.tunnel_source ? status.tunnel_source->to_string() : std::string("UNKNOWN");
     out += fmt::format("  Tunnel source {}", source);
     if (tunnel.source_interface) {
         out += fmt::format(" ({})", tunnel.source_interface->to_string());
@@ -72,41 +74,53 @@ void tunnel_lines(const RouterCore& router, const InterfaceStatus& status,
     out += fmt::format("  Checksumming of packets {}\n", tunnel.checksum ? "enabled" : "disabled");
     if (!tunnel.protection_profile.empty()) {
         const bool known = router.model.crypto.ipsec_profiles.contains(tunnel.protection_profile);
-        out += fmt::format("  Tunnel protection via IPSec (profile \"{}\"{})\n", tunnel.protection_profile,
+        out += fmt::format("  Tunnel protection via IPSec (profile \"{}\"{})\n",
+                           tunnel.protection_profile,
                            known ? "" : ", which is not defined: nothing passes");
     }
 }
 
 void counter_lines(const dataplane::InterfaceCounters& c, std::string& out) {
     out += fmt::format("     {} packets input, {} bytes\n", c.in_packets, c.in_bytes);
-    out += fmt::format("     Received {} multicasts, {} input drops\n", c.in_multicasts, c.in_drops);
+    out +=
+        fmt::format("     Received {} multicasts, {} input drops\n", c.in_multicasts, c.in_drops);
     out += fmt::format("     {} packets output, {} bytes\n", c.out_packets, c.out_bytes);
     out += fmt::format("     {} output drops\n", c.out_drops);
 }
 
-void show_interface(const RouterCore& router, const InterfaceStatus& status, const ExecContext& context) {
+void show_interface(const RouterCore& router,
+                    const InterfaceStatus& status,
+                    const ExecContext& context) {
     auto& out = context.out;
     const auto* config = router.settings(status.index);
-    out += fmt::format("{} is {}, line protocol is {}\n", status.name.to_string(), admin_word(status),
+    out += fmt::format("{} is {}, line protocol is {}\n",
+                       status.name.to_string(),
+                       admin_word(status),
                        line_word(status));
     if (config == nullptr) {
         return;
     }
     out += fmt::format("  Hardware is {}", hardware_of(status));
     if (status.name.is_ethernet()) {
-        out += fmt::format(" ({}), address is {} (bia {})", status.has_port ? status.driver : "no port",
-                           status.mac.to_string(), status.port_mac.to_string());
+        out += fmt::format(" ({}), address is {} (bia {})",
+                           status.has_port ? status.driver : "no port",
+                           status.mac.to_string(),
+                           status.port_mac.to_string());
     }
     out += '\n';
     if (!config->description.empty()) {
         out += fmt::format("  Description: {}\n", config->description);
     }
     for (std::size_t i = 0; i < status.addresses.size(); ++i) {
-        out += fmt::format("  {} is {}/{}\n", i == 0 ? "Internet address" : "Secondary address",
-                           status.addresses[i].address.to_string(), status.addresses[i].length);
+        out += fmt::format("  {} is {}/{}\n",
+                           i == 0 ? "Internet address" : "Secondary address",
+                           status.addresses[i].address.to_string(),
+                           status.addresses[i].length);
     }
-    out += fmt::format("  MTU {} bytes, BW {} Kbit, DLY {} usec,\n", medium_mtu(*config, status),
-                       bandwidth_kbps(*config), std::uint64_t{delay_10us(*config)} * 10);
+    out += fmt::format("  MTU {} bytes, BW {} Kbit, DLY {} usec,\n",
+                       medium_mtu(*config, status),
+                       bandwidth_kbps(*config),
+                       std::uint64_t{delay_10us(*config)} * 10);
     out += "     reliability 255/255, txload 1/255, rxload 1/255\n";
     out += fmt::format("  Encapsulation {}, loopback not set\n",
                        config->name.type == config::InterfaceType::tunnel     ? "TUNNEL"
@@ -115,7 +129,8 @@ void show_interface(const RouterCore& router, const InterfaceStatus& status, con
     if (config->name.type == config::InterfaceType::tunnel) {
         tunnel_lines(router, status, *config, out);
     }
-    out += fmt::format("  Last state change {} ago, {} flaps\n", since(status.changed, context.now), status.flaps);
+    out += fmt::format(
+        "  Last state change {} ago, {} flaps\n", since(status.changed, context.now), status.flaps);
     counter_lines(router.counters_since_clear(status.index), out);
 }
 
@@ -140,8 +155,16 @@ void show_json(const RouterCore& router, std::string& out) {
         out += fmt::format(
             "{}{{\"name\":\"{}\",\"admin_up\":{},\"line_up\":{},\"in_packets\":{},\"in_bytes\":{},"
             "\"out_packets\":{},\"out_bytes\":{},\"in_drops\":{},\"out_drops\":{}}}",
-            comma, name.to_string(), status.admin_up, status.line_up, c.in_packets, c.in_bytes, c.out_packets,
-            c.out_bytes, c.in_drops, c.out_drops);
+            comma,
+            name.to_string(),
+            status.admin_up,
+            status.line_up,
+            c.in_packets,
+            c.in_bytes,
+            c.out_packets,
+            c.out_bytes,
+            c.in_drops,
+            c.out_drops);
         comma = ",";
     }
     out += "],\"drops\":{";
@@ -155,40 +178,54 @@ void show_json(const RouterCore& router, std::string& out) {
 
 void show_ip_interface(const RouterCore& router, const InterfaceStatus& status, std::string& out) {
     const auto* config = router.settings(status.index);
-    out += fmt::format("{} is {}, line protocol is {}\n", status.name.to_string(), admin_word(status),
+    out += fmt::format("{} is {}, line protocol is {}\n",
+                       status.name.to_string(),
+                       admin_word(status),
                        line_word(status));
     if (config == nullptr || status.addresses.empty()) {
         out += "  Internet protocol processing disabled\n";
         return;
     }
-    out += fmt::format("  Internet address is {}/{}\n", status.addresses[0].address.to_string(),
+    out += fmt::format("  Internet address is {}/{}\n",
+                       status.addresses[0].address.to_string(),
                        status.addresses[0].length);
     out += "  Broadcast address is 255.255.255.255\n";
     // IOS: as document 004 shows it (row P4).
-    out += config->address_source == config::AddressSource::dhcp ? "  Address determined by DHCP\n"
-                                                                 : "  Address determined by setup command\n";
-    const auto ip_mtu = std::find_if(router.published_interfaces.begin(), router.published_interfaces.end(),
+    out += config->address_source == config::AddressSource::dhcp
+               ? "  Address determined by DHCP\n"
+               : "  Address determined by setup command\n";
+    const auto ip_mtu = std::find_if(router.published_interfaces.begin(),
+                                     router.published_interfaces.end(),
                                      [&](const auto& i) { return i.index == status.index; });
     if (ip_mtu != router.published_interfaces.end()) {
         out += fmt::format("  MTU is {} bytes\n", ip_mtu->ip_mtu);
     }
-    out += config->helper_addresses.empty()
-               ? std::string("  Helper address is not set\n")
-               : fmt::format("  Helper address is {}\n", config->helper_addresses.front().to_string());
+    out +=
+        config->helper_addresses.empty()
+            ? std::string("  Helper address is not set\n")
+            : fmt::format("  Helper address is {}\n", config->helper_addresses.front().to_string());
     out += "  Directed broadcast forwarding is disabled\n";
-    const auto list = [](const std::string& name) { return name.empty() ? std::string("not set") : name; };
+    const auto list = [](const std::string& name) {
+        return name.empty() ? std::string("not set") : name;
+    };
     out += fmt::format("  Outgoing access list is {}\n", list(config->access_group_out));
     out += fmt::format("  Inbound  access list is {}\n", list(config->access_group_in));
     out += fmt::format("  Proxy ARP is {}\n", config->ip_proxy_arp ? "enabled" : "disabled");
     out += fmt::format("  ICMP redirects are {} sent\n", config->ip_redirects ? "always" : "never");
-    out += fmt::format("  ICMP unreachables are {} sent\n", config->ip_unreachables ? "always" : "never");
+    out += fmt::format("  ICMP unreachables are {} sent\n",
+                       config->ip_unreachables ? "always" : "never");
     if (!config->crypto_map.empty()) {
         out += fmt::format("  Crypto map is {}\n", config->crypto_map);
     }
 }
 
 void show_brief(const RouterCore& router, const Args& args, std::string& out) {
-    out += fmt::format("{:<27}{:<16}{:<4}{:<7}{:<22}{}\n", "Interface", "IP-Address", "OK?", "Method", "Status",
+    out += fmt::format("{:<27}{:<16}{:<4}{:<7}{:<22}{}\n",
+                       "Interface",
+                       "IP-Address",
+                       "OK?",
+                       "Method",
+                       "Status",
                        "Protocol");
     for (const auto* status : wanted(router, args)) {
         const auto* config = router.settings(status->index);
@@ -198,22 +235,34 @@ void show_brief(const RouterCore& router, const Args& args, std::string& out) {
         } else if (config != nullptr && config->address_source != config::AddressSource::none) {
             method = "NVRAM";
         }
-        out += fmt::format("{:<27}{:<16}{:<4}{:<7}{:<22}{}\n", status->name.to_string(),
-                           status->primary() ? status->primary()->to_string() : "unassigned", "YES", method,
-                           admin_word(*status), line_word(*status));
+        out += fmt::format("{:<27}{:<16}{:<4}{:<7}{:<22}{}\n",
+                           status->name.to_string(),
+                           status->primary() ? status->primary()->to_string() : "unassigned",
+                           "YES",
+                           method,
+                           admin_word(*status),
+                           line_word(*status));
     }
 }
 
 void show_controllers(const RouterCore& router, std::string& out) {
     out += fmt::format("Cipher code path: {}\n", router.plane.cipher_path());
-    out += fmt::format("{:<20}{:>16}{:>14}{:>12}{:>14}\n", "Stage", "Packets", "Vectors", "Pkts/vector",
+    out += fmt::format("{:<20}{:>16}{:>14}{:>12}{:>14}\n",
+                       "Stage",
+                       "Packets",
+                       "Vectors",
+                       "Pkts/vector",
                        "Cycles/packet");
     for (const auto& stage : router.plane.stage_counters()) {
         const auto per = [](std::uint64_t a, std::uint64_t b) {
             return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
         };
-        out += fmt::format("{:<20}{:>16}{:>14}{:>12.1f}{:>14.1f}\n", stage.stage, stage.packets, stage.vectors,
-                           per(stage.packets, stage.vectors), per(stage.cycles, stage.packets));
+        out += fmt::format("{:<20}{:>16}{:>14}{:>12.1f}{:>14.1f}\n",
+                           stage.stage,
+                           stage.packets,
+                           stage.vectors,
+                           per(stage.packets, stage.vectors),
+                           per(stage.cycles, stage.packets));
     }
     out += "Dropped packets by reason:\n";
     for (const auto& drop : router.plane.drop_counters()) {
@@ -242,59 +291,65 @@ dataplane::InterfaceCounters RouterCore::counters_since_clear(IfIndex index) con
 
 ios::ExecRows interface_rows(RouterCore& router) {
     ios::ExecRows rows;
-    rows.push_back({"show interfaces [ <interface:interface> ]",
-                    {{"show", "Show running system information"},
-                     {"interfaces", "Interface status and configuration"},
-                     {"interface", "Interface"}},
-                    1,
-                    [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                        for (const auto* status : wanted(router, args)) {
-                            show_interface(router, *status, context);
-                        }
-                        return nullptr;
-                    }});
-    rows.push_back({"show interfaces json",
-                    {{"json", "Counters as JSON, for scripts"}},
-                    1,
-                    [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
-                        show_json(router, context.out);
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip interface [ <interface:interface> ]",
-                    {{"ip", "IP information"}, {"interface", "IP interface status and configuration"}},
-                    1,
-                    [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                        for (const auto* status : wanted(router, args)) {
-                            show_ip_interface(router, *status, context.out);
-                        }
-                        return nullptr;
-                    }});
-    rows.push_back({"show ip interface brief [ <interface:interface> ]",
-                    {{"brief", "Brief summary of IP status and configuration"}},
-                    1,
-                    [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                        show_brief(router, args, context.out);
-                        return nullptr;
-                    }});
-    rows.push_back({"show controllers",
-                    {{"controllers", "Stages of the dataplane: packets, cycles, drops"}},
-                    1,
-                    [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
-                        show_controllers(router, context.out);
-                        return nullptr;
-                    }});
-    rows.push_back({"clear counters [ <interface:interface> ]",
-                    {{"clear", "Reset functions"}, {"counters", "Clear counters on one or all interfaces"}},
-                    15,
-                    [&router](ExecContext& /*context*/, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                        for (const auto* status : wanted(router, args)) {
-                            router.cleared[status->index] = router.plane.interface_counters(status->index);
-                        }
-                        if (!args.interface("interface")) {
-                            router.plane.clear_counters();
-                        }
-                        return nullptr;
-                    }});
+    rows.push_back(
+        {"show interfaces [ <interface:interface> ]",
+         {{"show", "Show running system information"},
+          {"interfaces", "Interface status and configuration"},
+          {"interface", "Interface"}},
+         1,
+         [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+             for (const auto* status : wanted(router, args)) {
+                 show_interface(router, *status, context);
+             }
+             return nullptr;
+         }});
+    rows.push_back(
+        {"show interfaces json",
+         {{"json", "Counters as JSON, for scripts"}},
+         1,
+         [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
+             show_json(router, context.out);
+             return nullptr;
+         }});
+    rows.push_back(
+        {"show ip interface [ <interface:interface> ]",
+         {{"ip", "IP information"}, {"interface", "IP interface status and configuration"}},
+         1,
+         [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+             for (const auto* status : wanted(router, args)) {
+                 show_ip_interface(router, *status, context.out);
+             }
+             return nullptr;
+         }});
+    rows.push_back(
+        {"show ip interface brief [ <interface:interface> ]",
+         {{"brief", "Brief summary of IP status and configuration"}},
+         1,
+         [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+             show_brief(router, args, context.out);
+             return nullptr;
+         }});
+    rows.push_back(
+        {"show controllers",
+         {{"controllers", "Stages of the dataplane: packets, cycles, drops"}},
+         1,
+         [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
+             show_controllers(router, context.out);
+             return nullptr;
+         }});
+    rows.push_back(
+        {"clear counters [ <interface:interface> ]",
+         {{"clear", "Reset functions"}, {"counters", "Clear counters on one or all interfaces"}},
+         15,
+         [&router](ExecContext& /*context*/, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+             for (const auto* status : wanted(router, args)) {
+                 router.cleared[status->index] = router.plane.interface_counters(status->index);
+             }
+             if (!args.interface("interface")) {
+                 router.plane.clear_counters();
+             }
+             return nullptr;
+         }});
     return rows;
 }
 

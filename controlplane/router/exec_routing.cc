@@ -1,6 +1,5 @@
 // show ip route, show arp, show access-lists and their clears.
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "config/ios/access_text.h"
@@ -57,23 +56,32 @@ std::string interface_text(const RouterCore& router, IfIndex index) {
     return status == nullptr ? std::string("Null0") : status->name.to_string();
 }
 
-void show_route_line(const RouterCore& router, const rib::Route& route, TimePoint now, std::string& out) {
+void show_route_line(const RouterCore& router,
+                     const rib::Route& route,
+                     TimePoint now,
+                     std::string& out) {
     const bool candidate_default = route.prefix.length() == 0;
-    auto code = fmt::format("{}{}{}", code_of(route), candidate_default ? "*" : "",
+    auto code = fmt::format("{}{}{}",
+                            code_of(route),
+                            candidate_default ? "*" : "",
                             route.override_next_hop ? " %" : "");
     const auto head = fmt::format("{:<8} {}", code, route.prefix.to_string());
     if (route.source == rib::Source::connected || route.source == rib::Source::local) {
-        out += fmt::format("{} is directly connected, {}\n", head,
-                           interface_text(router, route.paths.front().interface.value_or(IfIndex{})));
+        out +=
+            fmt::format("{} is directly connected, {}\n",
+                        head,
+                        interface_text(router, route.paths.front().interface.value_or(IfIndex{})));
         return;
     }
     bool first = true;
     for (const auto& path : route.paths) {
         const auto lead = first ? head : std::string(head.size(), ' ');
-        const auto interface =
-            path.null0 ? std::string("Null0") : path.interface ? interface_text(router, *path.interface) : "";
+        const auto interface = path.null0       ? std::string("Null0")
+                               : path.interface ? interface_text(router, *path.interface)
+                                                : "";
         if (path.gateway) {
-            out += fmt::format("{} [{}/{}] via {}", lead, route.distance, route.metric, path.gateway->to_string());
+            out += fmt::format(
+                "{} [{}/{}] via {}", lead, route.distance, route.metric, path.gateway->to_string());
             if (route.source == rib::Source::eigrp || route.source == rib::Source::eigrp_external ||
                 route.source == rib::Source::nhrp) {
                 out += ", " + age(now - route.since);
@@ -81,7 +89,8 @@ void show_route_line(const RouterCore& router, const rib::Route& route, TimePoin
             out += interface.empty() ? "" : ", " + interface;
             out += '\n';
         } else if (route.source == rib::Source::eigrp_summary) {
-            out += fmt::format("{} is a summary, {}, {}\n", lead, age(now - route.since), interface);
+            out +=
+                fmt::format("{} is a summary, {}, {}\n", lead, age(now - route.since), interface);
         } else {
             out += fmt::format("{} is directly connected, {}\n", lead, interface);
         }
@@ -128,8 +137,10 @@ void show_routes(const RouterCore& router, const ExecContext& context, const Arg
     // Row P8: what stands in the configuration and leads nowhere is said here.
     for (const auto* route : router.rib.unresolved()) {
         if (of_kind(*route, args) && !route->paths.empty() && route->paths.front().gateway) {
-            out += fmt::format("Not installed: {} via {}: next hop is unreachable (on no connected network)\n",
-                               route->prefix.to_string(), route->paths.front().gateway->to_string());
+            out += fmt::format(
+                "Not installed: {} via {}: next hop is unreachable (on no connected network)\n",
+                route->prefix.to_string(),
+                route->paths.front().gateway->to_string());
         }
     }
 }
@@ -146,14 +157,17 @@ void show_one_route(const RouterCore& router, const ExecContext& context, Ipv4Ad
                        found.route->source == rib::Source::connected ? "connected"
                        : found.route->source == rib::Source::local   ? "local"
                        : found.route->source == rib::Source::nhrp    ? "nhrp"
-                       : found.route->source == rib::Source::eigrp || found.route->source == rib::Source::eigrp_external
+                       : found.route->source == rib::Source::eigrp ||
+                               found.route->source == rib::Source::eigrp_external
                            ? "eigrp"
                            : "static",
-                       found.route->distance, found.route->metric);
+                       found.route->distance,
+                       found.route->metric);
     out += "  Routing Descriptor Blocks:\n";
     for (const auto& path : found.paths) {
         out += fmt::format("  * {}{}\n",
-                           path.gateway ? path.gateway->to_string() + ", via " : std::string("directly connected, via "),
+                           path.gateway ? path.gateway->to_string() + ", via "
+                                        : std::string("directly connected, via "),
                            path.null0 ? "Null0" : interface_text(router, path.interface));
     }
 }
@@ -163,8 +177,12 @@ void show_arp(const RouterCore& router, const ExecContext& context) {
     out += "Protocol  Address          Age (min)  Hardware Addr   Type   Interface\n";
     for (const auto& entry : router.arp.entries(context.now)) {
         const auto minutes =
-            entry.age ? std::to_string(std::chrono::duration_cast<std::chrono::minutes>(*entry.age).count()) : "-";
-        out += fmt::format("Internet  {:<15}  {:>9}  {:<14}  ARPA   {}\n", entry.address.to_string(), minutes,
+            entry.age ? std::to_string(
+                            std::chrono::duration_cast<std::chrono::minutes>(*entry.age).count())
+                      : "-";
+        out += fmt::format("Internet  {:<15}  {:>9}  {:<14}  ARPA   {}\n",
+                           entry.address.to_string(),
+                           minutes,
                            entry.mac ? entry.mac->to_string() : "Incomplete",
                            interface_text(router, entry.interface));
     }
@@ -179,7 +197,8 @@ void show_access_lists(const RouterCore& router, const Args& args, std::string& 
         const auto id = router.acl_ids.find(name);
         std::size_t rule = 0;
         for (const auto& line : list.entries) {
-            out += fmt::format("    {} {}", line.sequence, ios::access_entry_text(line, list.extended));
+            out += fmt::format(
+                "    {} {}", line.sequence, ios::access_entry_text(line, list.extended));
             if (line.remark.empty()) {
                 if (id != router.acl_ids.end() && router.published_acls.contains(name)) {
                     if (const auto hits = router.plane.acl_hits(id->second, rule); hits != 0) {
@@ -197,27 +216,29 @@ void show_access_lists(const RouterCore& router, const Args& args, std::string& 
 
 ios::ExecRows routing_rows(RouterCore& router) {
     ios::ExecRows rows;
-    rows.push_back({"show ip route [ { connected | static | eigrp | nhrp | <address:A.B.C.D> } ]",
-                    {{"route", "IP routing table"},
-                     {"connected", "Connected"},
-                     {"static", "Static routes"},
-                     {"eigrp", "Enhanced Interior Gateway Routing Protocol (EIGRP)"},
-                     {"nhrp", "Next Hop Resolution Protocol (NHRP)"},
-                     {"address", "Network to display information about"}},
-                    1,
-                    [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                        if (args.has("address")) {
-                            show_one_route(router, context, args.address("address"));
-                        } else {
-                            show_routes(router, context, args);
-                        }
-                        return nullptr;
-                    }});
+    rows.push_back(
+        {"show ip route [ { connected | static | eigrp | nhrp | <address:A.B.C.D> } ]",
+         {{"route", "IP routing table"},
+          {"connected", "Connected"},
+          {"static", "Static routes"},
+          {"eigrp", "Enhanced Interior Gateway Routing Protocol (EIGRP)"},
+          {"nhrp", "Next Hop Resolution Protocol (NHRP)"},
+          {"address", "Network to display information about"}},
+         1,
+         [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+             if (args.has("address")) {
+                 show_one_route(router, context, args.address("address"));
+             } else {
+                 show_routes(router, context, args);
+             }
+             return nullptr;
+         }});
     for (const auto* pattern : {"show arp", "show ip arp"}) {
         rows.push_back({pattern,
                         {{"arp", "ARP table"}},
                         1,
-                        [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
+                        [&router](ExecContext& context,
+                                  const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
                             show_arp(router, context);
                             return nullptr;
                         }});
@@ -226,20 +247,23 @@ ios::ExecRows routing_rows(RouterCore& router) {
         rows.push_back({pattern,
                         {{"arp-cache", "Clear the entire ARP cache"}},
                         15,
-                        [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
+                        [&router](ExecContext& context,
+                                  const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
                             router.arp.clear(context.now);
                             router.carry();
                             return nullptr;
                         }});
     }
-    for (const auto* pattern : {"show access-lists [ <name:WORD> ]", "show ip access-lists [ <name:WORD> ]"}) {
-        rows.push_back({pattern,
-                        {{"access-lists", "List access lists"}, {"name", "Access list number or name"}},
-                        1,
-                        [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
-                            show_access_lists(router, args, context.out);
-                            return nullptr;
-                        }});
+    for (const auto* pattern :
+         {"show access-lists [ <name:WORD> ]", "show ip access-lists [ <name:WORD> ]"}) {
+        rows.push_back(
+            {pattern,
+             {{"access-lists", "List access lists"}, {"name", "Access list number or name"}},
+             1,
+             [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
+                 show_access_lists(router, args, context.out);
+                 return nullptr;
+             }});
     }
     return rows;
 }

@@ -119,7 +119,8 @@ void Forwarding::neighbor_changed(IfIndex interface, Ipv4Address address, bool h
 void Forwarding::neighbor_gone(IfIndex interface, Ipv4Address address) {
     const Path path{interface, address, false, false};
     const Ipv4Prefix prefix{address, 32};
-    if (const auto found = prefixes_.find(prefix); found != prefixes_.end() && found->second.host == path) {
+    if (const auto found = prefixes_.find(prefix);
+        found != prefixes_.end() && found->second.host == path) {
         found->second.host.reset();
         install(prefix, found->second);
         if (found->second.used.empty()) {

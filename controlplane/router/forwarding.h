@@ -18,7 +18,7 @@
 namespace viaduct {
 
 class Forwarding {
- public:
+public:
     using Path = rib::ResolvedPath;
     /// Says what a next hop is now (asks ARP, NHRP, the interfaces).
     using Describe = std::function<dataplane::NextHop(const Path&)>;
@@ -40,17 +40,18 @@ class Forwarding {
     /// The (interface, gateway) behind a next hop that the dataplane reports as used.
     [[nodiscard]] std::optional<Path> path_of(dataplane::NextHopId id) const;
 
- private:
+private:
     struct Hop {
         dataplane::NextHopId id;
         std::uint32_t references = 0;
         dataplane::NextHop contents;
     };
+
     struct Prefix {
-        std::vector<Path> rib_paths;       // empty: none
-        std::optional<Path> host;          // a neighbour's /32
-        std::vector<Path> used;            // what is referenced now
-        dataplane::NextHopId multipath;    // 0: single
+        std::vector<Path> rib_paths;  // empty: none
+        std::optional<Path> host;  // a neighbour's /32
+        std::vector<Path> used;  // what is referenced now
+        dataplane::NextHopId multipath;  // 0: single
     };
 
     dataplane::NextHopId acquire(const Path& path);

@@ -14,7 +14,7 @@ struct Overloaded : F... {
     using F::operator()...;
 };
 
-constexpr std::uint8_t kDistanceDhcp = 254;   // IOS: the default route of option 3
+constexpr std::uint8_t kDistanceDhcp = 254;  // IOS: the default route of option 3
 
 }  // namespace
 
@@ -27,11 +27,17 @@ void RouterCore::configure_dhcp() {
             continue;
         }
         if (config->address_source == config::AddressSource::dhcp) {
-            const auto hostname = config->dhcp_hostname.empty() ? model.system.hostname : config->dhcp_hostname;
-            clients.push_back({index, at.name, at.mac, at.line_up, config->dhcp_client_id, hostname});
+            const auto hostname =
+                config->dhcp_hostname.empty() ? model.system.hostname : config->dhcp_hostname;
+            clients.push_back(
+                {index, at.name, at.mac, at.line_up, config->dhcp_client_id, hostname});
         }
         if (!at.addresses.empty()) {
-            served.push_back({index, at.line_up, at.addresses.front().address, at.addresses.front().length, at.mac,
+            served.push_back({index,
+                              at.line_up,
+                              at.addresses.front().address,
+                              at.addresses.front().length,
+                              at.mac,
                               config->helper_addresses});
         }
     }
@@ -39,7 +45,9 @@ void RouterCore::configure_dhcp() {
     dhcp_server.configure(model.dhcp, std::move(served));
 }
 
-void RouterCore::on_dhcp(const dataplane::Punt& punt, const ip::Packet& packet, const ip::Udp& udp) {
+void RouterCore::on_dhcp(const dataplane::Punt& punt,
+                         const ip::Packet& packet,
+                         const ip::Udp& udp) {
     auto message = dhcp::parse(udp.payload);
     if (!message) {
         ++punts_dropped;
@@ -50,7 +58,8 @@ void RouterCore::on_dhcp(const dataplane::Punt& punt, const ip::Packet& packet, 
     } else if (message->reply) {
         dhcp_server.on_reply(now, *message);
     } else {
-        dhcp_server.on_request(now, punt.in, packet.source, packet.destination, std::move(*message));
+        dhcp_server.on_request(
+            now, punt.in, packet.source, packet.destination, std::move(*message));
     }
 }
 
@@ -84,11 +93,22 @@ std::vector<rib::Route> RouterCore::lease_routes() const {
         if (lease.routers.empty()) {
             continue;
         }
-        out.push_back({Ipv4Prefix{}, rib::Source::dhcp, kDistanceDhcp, 0, {{std::nullopt, lease.routers.front(), false}}, 0, now});
+        out.push_back({Ipv4Prefix{},
+                       rib::Source::dhcp,
+                       kDistanceDhcp,
+                       0,
+                       {{std::nullopt, lease.routers.front(), false}},
+                       0,
+                       now});
         for (const auto& route : model.static_routes) {
             if (route.dhcp) {
-                out.push_back({route.prefix, rib::Source::dhcp, route.distance, 0,
-                               {{std::nullopt, lease.routers.front(), false}}, 0, now});
+                out.push_back({route.prefix,
+                               rib::Source::dhcp,
+                               route.distance,
+                               0,
+                               {{std::nullopt, lease.routers.front(), false}},
+                               0,
+                               now});
             }
         }
         break;  // the first interface's lease gives the default route
@@ -98,34 +118,40 @@ std::vector<rib::Route> RouterCore::lease_routes() const {
 
 void RouterCore::carry_dhcp() {
     for (auto& action : dhcp_client.take_actions()) {
-        std::visit(Overloaded{[this](const dhcp::ClientSend& a) {
-                                  dataplane::InjectOptions way;
-                                  way.bypass_policy = true;
-                                  if (a.destination.is_broadcast()) {
-                                      way.interface = a.interface;
-                                  }
-                                  plane.inject(udp_packet({a.source, dhcp::kClientPort},
-                                                          {a.destination, dhcp::kServerPort}, a.payload),
-                                               way);
-                              },
-                              [this](const dhcp::LeaseChanged& a) { on_lease(a.interface, a.lease); }},
-                   action);
+        std::visit(
+            Overloaded{[this](const dhcp::ClientSend& a) {
+                           dataplane::InjectOptions way;
+                           way.bypass_policy = true;
+                           if (a.destination.is_broadcast()) {
+                               way.interface = a.interface;
+                           }
+                           plane.inject(udp_packet({a.source, dhcp::kClientPort},
+                                                   {a.destination, dhcp::kServerPort},
+                                                   a.payload),
+                                        way);
+                       },
+                       [this](const dhcp::LeaseChanged& a) { on_lease(a.interface, a.lease); }},
+            action);
     }
     for (auto& action : dhcp_server.take_actions()) {
-        std::visit(Overloaded{[this](const dhcp::ServerReply& a) {
-                                  const auto* at = status(a.interface);
-                                  const auto packet = udp_packet({a.source, dhcp::kServerPort},
-                                                                 {a.destination, dhcp::kClientPort}, a.payload);
-                                  ByteWriter frame;
-                                  frame.bytes(a.mac.octets()).bytes(at->mac.octets()).u16(0x0800).bytes(packet);
-                                  plane.inject_frame(a.interface, frame.view());
-                              },
-                              [this](const dhcp::ServerUnicast& a) {
-                                  plane.inject(udp_packet({a.source, a.source_port},
-                                                          {a.destination, a.destination_port}, a.payload),
-                                               {});
-                              }},
-                   action);
+        std::visit(
+            Overloaded{
+                [this](const dhcp::ServerReply& a) {
+                    const auto* at = status(a.interface);
+                    const auto packet = udp_packet({a.source, dhcp::kServerPort},
+                                                   {a.destination, dhcp::kClientPort},
+                                                   a.payload);
+                    ByteWriter frame;
+                    frame.bytes(a.mac.octets()).bytes(at->mac.octets()).u16(0x0800).bytes(packet);
+                    plane.inject_frame(a.interface, frame.view());
+                },
+                [this](const dhcp::ServerUnicast& a) {
+                    plane.inject(udp_packet({a.source, a.source_port},
+                                            {a.destination, a.destination_port},
+                                            a.payload),
+                                 {});
+                }},
+            action);
     }
     if (reconcile_wanted) {
         reconcile_wanted = false;

@@ -7,9 +7,12 @@ namespace viaduct {
 
 namespace {
 
-dataplane::DfPolicy df_policy(const std::string& of_policy, const std::string& of_interface,
+dataplane::DfPolicy df_policy(const std::string& of_policy,
+                              const std::string& of_interface,
                               const std::string& global) {
-    const auto& word = !of_policy.empty() ? of_policy : !of_interface.empty() ? of_interface : global;
+    const auto& word = !of_policy.empty()      ? of_policy
+                       : !of_interface.empty() ? of_interface
+                                               : global;
     if (word == "clear") {
         return dataplane::DfPolicy::clear;
     }
@@ -137,7 +140,8 @@ std::optional<ike::Acquire> Protection::acquire_for(const dataplane::Punt& punt)
     }
     const auto& context = contexts_[punt.cookie];
     const auto policy = policies_.find(context.policy.interface);
-    if (context.kind != Context::Kind::static_line || policy == policies_.end() || config_ == nullptr) {
+    if (context.kind != Context::Kind::static_line || policy == policies_.end() ||
+        config_ == nullptr) {
         return std::nullopt;
     }
     const auto map = config_->crypto.maps.find(context.policy.crypto_map);
@@ -145,7 +149,8 @@ std::optional<ike::Acquire> Protection::acquire_for(const dataplane::Punt& punt)
         return std::nullopt;
     }
     const auto entry = map->second.entries.find(context.policy.sequence);
-    if (entry == map->second.entries.end() || entry->second.kind != config::CryptoMapEntry::Kind::isakmp) {
+    if (entry == map->second.entries.end() ||
+        entry->second.kind != config::CryptoMapEntry::Kind::isakmp) {
         return std::nullopt;
     }
     ike::Acquire acquire;
@@ -155,7 +160,8 @@ std::optional<ike::Acquire> Protection::acquire_for(const dataplane::Punt& punt)
     for (const auto& peer : entry->second.peers) {
         if (const auto address = Ipv4Address::parse(peer)) {
             acquire.peers.push_back(*address);
-        } else if (const auto host = config_->system.hosts.find(peer); host != config_->system.hosts.end()) {
+        } else if (const auto host = config_->system.hosts.find(peer);
+                   host != config_->system.hosts.end()) {
             acquire.peers.push_back(host->second);
         }
     }
@@ -199,7 +205,8 @@ std::optional<ike::ChildId> Protection::child_of(SaIndex sa) const {
 
 // ── children ────────────────────────────────────────────────────────────────────────────────────
 
-dataplane::SaParameters Protection::parameters_of(const ike::ChildParameters& child, Spi spi,
+dataplane::SaParameters Protection::parameters_of(const ike::ChildParameters& child,
+                                                  Spi spi,
                                                   const ike::ChildKeys& keys) const {
     dataplane::SaParameters out;
     out.spi = spi;
@@ -247,10 +254,16 @@ void Protection::install(const ike::InstallInbound& action) {
     child.inbound = action.reserved;
     child.spi_in = action.spi;
     by_sa_[action.reserved] = action.child.id;
-    const auto done = plane_.install_inbound(action.reserved, parameters_of(action.child, action.spi, action.keys));
+    const auto done = plane_.install_inbound(action.reserved,
+                                             parameters_of(action.child, action.spi, action.keys));
     if (!done) {
-        log_.message("CRYPTO", Severity::errors, "IPSEC_SETUP_FAILURE", "IPSEC setup: inbound SA 0x{:08X} for {}: {}",
-                     action.spi.value(), action.child.remote.address.to_string(), done.error().message);
+        log_.message("CRYPTO",
+                     Severity::errors,
+                     "IPSEC_SETUP_FAILURE",
+                     "IPSEC setup: inbound SA 0x{:08X} for {}: {}",
+                     action.spi.value(),
+                     action.child.remote.address.to_string(),
+                     done.error().message);
     }
 }
 
@@ -261,9 +274,13 @@ void Protection::install(const ike::InstallOutbound& action) {
     child.spi_out = action.spi;
     const auto done = plane_.install_outbound(parameters_of(action.child, action.spi, action.keys));
     if (!done) {
-        log_.message("CRYPTO", Severity::errors, "IPSEC_SETUP_FAILURE",
-                     "IPSEC setup: outbound SA 0x{:08X} for {}: {}", action.spi.value(),
-                     action.child.remote.address.to_string(), done.error().message);
+        log_.message("CRYPTO",
+                     Severity::errors,
+                     "IPSEC_SETUP_FAILURE",
+                     "IPSEC setup: outbound SA 0x{:08X} for {}: {}",
+                     action.spi.value(),
+                     action.child.remote.address.to_string(),
+                     done.error().message);
         return;
     }
     child.outbound = *done;
@@ -291,7 +308,8 @@ void Protection::remove(const ike::RemoveChild& action) {
     }
     auto& child = found->second;
     if (child.outbound != dataplane::kNoSa) {
-        if (const auto flow = flows_.find(child.flow); flow != flows_.end() && flow->second.outbound == action.id) {
+        if (const auto flow = flows_.find(child.flow);
+            flow != flows_.end() && flow->second.outbound == action.id) {
             bind(flow->second, ike::ChildId{}, dataplane::kNoSa);
             if (!flow->second.configured) {
                 drop_flow(child.flow);
@@ -353,7 +371,9 @@ std::vector<std::pair<Ipv4Prefix, Ipv4Address>> Protection::reverse_routes() con
         }
     }
     std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first == b.first; }),
+    out.erase(std::unique(out.begin(),
+                          out.end(),
+                          [](const auto& a, const auto& b) { return a.first == b.first; }),
               out.end());
     return out;
 }
@@ -401,21 +421,24 @@ ike::SaUsage Protection::usage(ike::ChildId child) const {
 
 // ── manual keys ─────────────────────────────────────────────────────────────────────────────────
 
-void Protection::install_manual(const config::RunningConfig& config, IfIndex interface,
+void Protection::install_manual(const config::RunningConfig& config,
+                                IfIndex interface,
                                 const InterfaceStatus& status) {
     const auto policy = policies_.find(interface);
     const std::string prefix = status.name.to_string() + "/";
     std::map<std::string, std::string> wanted;
     if (policy != policies_.end() && !policy->second.crypto_map.empty()) {
-        for (const auto& [sequence, entry] : config.crypto.maps.at(policy->second.crypto_map).entries) {
+        for (const auto& [sequence, entry] :
+             config.crypto.maps.at(policy->second.crypto_map).entries) {
             if (entry.kind == config::CryptoMapEntry::Kind::manual && entry.session_key_in &&
                 entry.session_key_out && !entry.peers.empty() && !entry.transform_sets.empty()) {
                 const auto& in = *entry.session_key_in;
                 const auto& out = *entry.session_key_out;
                 wanted[prefix + std::to_string(sequence)] =
-                    policy->second.local.to_string() + entry.peers.front() + entry.transform_sets.front() +
-                    std::to_string(in.spi) + in.cipher_hex + in.authenticator_hex + std::to_string(out.spi) +
-                    out.cipher_hex + out.authenticator_hex + entry.match_address;
+                    policy->second.local.to_string() + entry.peers.front() +
+                    entry.transform_sets.front() + std::to_string(in.spi) + in.cipher_hex +
+                    in.authenticator_hex + std::to_string(out.spi) + out.cipher_hex +
+                    out.authenticator_hex + entry.match_address;
             }
         }
     }
@@ -451,9 +474,10 @@ void Protection::install_manual(const config::RunningConfig& config, IfIndex int
         sa.auth = set->second.esp_auth.value_or(crypto::Auth::none);
         sa.interface = interface;
         sa.path_mtu = mtus_[interface];
-        sa.replay_window = entry.replay_disable || config.crypto.replay_disable
-                               ? std::uint16_t{0}
-                               : entry.replay_window.value_or(config.crypto.replay_window.value_or(64));
+        sa.replay_window =
+            entry.replay_disable || config.crypto.replay_disable
+                ? std::uint16_t{0}
+                : entry.replay_window.value_or(config.crypto.replay_window.value_or(64));
         const auto& settings = esp_settings_[interface];
         sa.df = df_policy(entry.df_bit, settings.first, config.crypto.df_bit);
         sa.fragment_before_encryption = settings.second != "after-encryption";
@@ -484,7 +508,8 @@ void Protection::install_manual(const config::RunningConfig& config, IfIndex int
             } else if (reserved) {
                 plane_.remove_sa(reserved->index);
             }
-            problems_.push_back("crypto map " + policy->second.crypto_map + " " + std::to_string(sequence) + ": " +
+            problems_.push_back("crypto map " + policy->second.crypto_map + " " +
+                                std::to_string(sequence) + ": " +
                                 (in ? out.error().message : in.error().message));
             continue;
         }

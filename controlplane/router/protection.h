@@ -39,13 +39,14 @@ struct ProtectedTunnel {
 };
 
 class Protection final : public ike::SpiSource, public ike::SaUsageSource {
- public:
+public:
     Protection(dataplane::Plane& plane, Log& log);
 
     // ── configuration ──
     /// Publishes the policies of all crypto maps on interfaces. Flows whose piece of configuration stays keep
     /// their slots and SAs.
-    void configure(const config::RunningConfig& config, const std::map<IfIndex, InterfaceStatus>& interfaces);
+    void configure(const config::RunningConfig& config,
+                   const std::map<IfIndex, InterfaceStatus>& interfaces);
     /// The policy on this interface, 0 if none: for dataplane::Interface.
     [[nodiscard]] dataplane::PolicyId policy_of(IfIndex interface) const;
 
@@ -59,9 +60,11 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     /// What IKE is to be asked for a packet that hit an empty slot or rule; nullopt: nothing (a dynamic entry
     /// cannot start).
     [[nodiscard]] std::optional<ike::Acquire> acquire_for(const dataplane::Punt& punt) const;
-    [[nodiscard]] std::optional<ike::DiscoverRequest> discover_for(const dataplane::Punt& punt) const;
+    [[nodiscard]] std::optional<ike::DiscoverRequest> discover_for(
+        const dataplane::Punt& punt) const;
     /// The acquire that brings up a tunnel's peer without waiting for traffic (NHRP).
-    [[nodiscard]] std::optional<ike::Acquire> acquire_tunnel(IfIndex tunnel, const Station& peer) const;
+    [[nodiscard]] std::optional<ike::Acquire> acquire_tunnel(IfIndex tunnel,
+                                                             const Station& peer) const;
     [[nodiscard]] std::optional<ike::ChildId> child_of(SaIndex sa) const;
 
     // ── what IKE says ──
@@ -80,25 +83,28 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     /// Reverse routes wanted by children: prefix and peer.
     [[nodiscard]] std::vector<std::pair<Ipv4Prefix, Ipv4Address>> reverse_routes() const;
     [[nodiscard]] bool take_reverse_routes_changed();
+
     /// Manual session keys of `ipsec-manual` entries that could not be installed, in words.
     [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
- private:
+private:
     /// Names a flow across reconfiguration and rekeys.
     struct FlowKey {
         ike::PolicyRef policy;
         ike::ProxyPair proxies;
-        Station peer;          // of a tunnel; 0 for crypto maps: any of the entry's peers
+        Station peer;  // of a tunnel; 0 for crypto maps: any of the entry's peers
 
         auto operator<=>(const FlowKey&) const = default;
     };
+
     struct Flow {
         FlowKey key;
         dataplane::SlotId slot;
-        std::optional<dataplane::PolicyRule> dynamic_rule;   // added by add_flow
-        ike::ChildId outbound;                               // whose SA is in the slot; 0: none
-        bool configured = false;                             // a static line or a tunnel's peer
+        std::optional<dataplane::PolicyRule> dynamic_rule;  // added by add_flow
+        ike::ChildId outbound;  // whose SA is in the slot; 0: none
+        bool configured = false;  // a static line or a tunnel's peer
     };
+
     struct Child {
         ike::ChildParameters parameters;
         SaIndex inbound;
@@ -107,13 +113,15 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
         Spi spi_out;
         FlowKey flow;
     };
-    struct Context {           // what a cookie means
+
+    struct Context {  // what a cookie means
         enum class Kind : std::uint8_t { static_line, dynamic_line, discover_line };
         Kind kind = Kind::static_line;
         ike::PolicyRef policy;
         ike::ProxyPair proxies;
         std::uint32_t entry = 0;
     };
+
     struct Policy {
         dataplane::PolicyId id;
         std::string crypto_map;
@@ -127,10 +135,13 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     Flow& flow(const FlowKey& key);
     void drop_flow(const FlowKey& key);
     [[nodiscard]] FlowKey flow_key_of(const ike::ChildParameters& child) const;
-    [[nodiscard]] dataplane::SaParameters parameters_of(const ike::ChildParameters& child, Spi spi,
+    [[nodiscard]] dataplane::SaParameters parameters_of(const ike::ChildParameters& child,
+                                                        Spi spi,
                                                         const ike::ChildKeys& keys) const;
     void bind(Flow& flow, ike::ChildId child, SaIndex sa);
-    void install_manual(const config::RunningConfig& config, IfIndex interface, const InterfaceStatus& status);
+    void install_manual(const config::RunningConfig& config,
+                        IfIndex interface,
+                        const InterfaceStatus& status);
 
     dataplane::Plane& plane_;
     Log& log_;
@@ -139,7 +150,7 @@ class Protection final : public ike::SpiSource, public ike::SaUsageSource {
     std::map<FlowKey, Flow> flows_;
     std::map<ike::ChildId, Child> children_;
     std::unordered_map<SaIndex, ike::ChildId> by_sa_;
-    std::vector<Context> contexts_;                       // by cookie
+    std::vector<Context> contexts_;  // by cookie
     std::map<IfIndex, ProtectedTunnel> tunnels_;
     std::unordered_map<dataplane::SlotId, std::pair<IfIndex, Station>> tunnel_slots_;
     std::map<std::string, std::vector<SaIndex>> manual_;  // by interface/map/seq text

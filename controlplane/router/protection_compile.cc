@@ -10,12 +10,16 @@ namespace {
 constexpr std::uint64_t kLineBit = 0x80000000U;
 
 /// Order of rules: map entry, template entry, then negotiated flows before the lines of the access list.
-constexpr std::uint64_t priority(std::uint32_t sequence, std::uint32_t dynamic_sequence, std::uint64_t place) {
+constexpr std::uint64_t priority(std::uint32_t sequence,
+                                 std::uint32_t dynamic_sequence,
+                                 std::uint64_t place) {
     return std::uint64_t{sequence} << 48U | std::uint64_t{dynamic_sequence} << 32U | place;
 }
 
-std::optional<ike::Proxy> proxy_of(const config::AddressMatch& match, const config::PortMatch& port,
-                                   const std::optional<IpProtocol>& protocol, std::string& why) {
+std::optional<ike::Proxy> proxy_of(const config::AddressMatch& match,
+                                   const config::PortMatch& port,
+                                   const std::optional<IpProtocol>& protocol,
+                                   std::string& why) {
     const Ipv4Address mask{~match.wildcard.value()};
     if (!length_of_mask(mask)) {
         why = "a wildcard mask with holes cannot be negotiated as a proxy identity";
@@ -84,17 +88,22 @@ dataplane::Selector selector_of(const config::AccessEntry& entry) {
     selector.source_mask = Ipv4Address{~entry.source.wildcard.value()};
     selector.source = Ipv4Address{entry.source.address.value() & selector.source_mask.value()};
     selector.destination_mask = Ipv4Address{~entry.destination.wildcard.value()};
-    selector.destination = Ipv4Address{entry.destination.address.value() & selector.destination_mask.value()};
+    selector.destination =
+        Ipv4Address{entry.destination.address.value() & selector.destination_mask.value()};
     selector.protocol = entry.protocol;
     set_ports(entry.source_port, selector.source_port_first, selector.source_port_last);
-    set_ports(entry.destination_port, selector.destination_port_first, selector.destination_port_last);
+    set_ports(
+        entry.destination_port, selector.destination_port_first, selector.destination_port_last);
     return selector;
 }
 
 /// Compiles the map of one interface. Lives for one call of Protection::configure.
 class Protection::Compiler {
- public:
-    Compiler(Protection& owner, const config::RunningConfig& config, IfIndex interface, Policy& policy)
+public:
+    Compiler(Protection& owner,
+             const config::RunningConfig& config,
+             IfIndex interface,
+             Policy& policy)
         : owner_(owner), config_(config), interface_(interface), policy_(policy) {}
 
     void compile(const config::CryptoMap& map) {
@@ -114,15 +123,18 @@ class Protection::Compiler {
             ref.dynamic_map = entry.dynamic_map;
             for (const auto& [dynamic_sequence, wanted] : templates->second.entries) {
                 ref.dynamic_sequence = dynamic_sequence;
-                lines(wanted.match_address, ref,
+                lines(wanted.match_address,
+                      ref,
                       entry.discover ? Context::Kind::discover_line : Context::Kind::dynamic_line,
                       dynamic_sequence);
             }
         }
     }
 
- private:
-    void lines(const std::string& access_list, const ike::PolicyRef& ref, Context::Kind kind,
+private:
+    void lines(const std::string& access_list,
+               const ike::PolicyRef& ref,
+               Context::Kind kind,
                std::uint32_t dynamic_sequence) {
         const auto list = config_.access_lists.find(access_list);
         if (list == config_.access_lists.end()) {
@@ -148,13 +160,16 @@ class Protection::Compiler {
         }
     }
 
-    bool protect(const config::AccessEntry& line, const ike::PolicyRef& ref, Context::Kind kind,
+    bool protect(const config::AccessEntry& line,
+                 const ike::PolicyRef& ref,
+                 Context::Kind kind,
                  dataplane::PolicyRule& rule) {
         std::string why;
         const auto proxies = proxies_of(line, why);
         if (!proxies) {
-            owner_.problems_.push_back("crypto map " + ref.crypto_map + " " + std::to_string(ref.sequence) + ": " +
-                                       why + "; what it matches is dropped");
+            owner_.problems_.push_back("crypto map " + ref.crypto_map + " " +
+                                       std::to_string(ref.sequence) + ": " + why +
+                                       "; what it matches is dropped");
             // Fail closed: the line still protects, with a slot that nobody can fill.
         }
         Context context{kind, ref, proxies.value_or(ike::ProxyPair{}), line.sequence};
@@ -200,10 +215,12 @@ void Protection::configure(const config::RunningConfig& config,
             local_addresses_[index] = *status.primary();
         }
         mtus_[index] = medium_mtu(settings->second, status);
-        esp_settings_[index] = {settings->second.crypto_df_bit, settings->second.crypto_fragmentation};
+        esp_settings_[index] = {settings->second.crypto_df_bit,
+                                settings->second.crypto_fragmentation};
         const auto map = config.crypto.maps.find(map_name);
         // Outside of an EzVPN client there is a policy too: its flows come with its SAs.
-        const bool client = !settings->second.ezvpn_client.empty() && !settings->second.ezvpn_inside;
+        const bool client =
+            !settings->second.ezvpn_client.empty() && !settings->second.ezvpn_inside;
         if ((map == config.crypto.maps.end() && !client) || !status.primary()) {
             continue;
         }

@@ -58,7 +58,8 @@ void RouterCore::on_punt(dataplane::Punt& punt) {
         }
         break;
     case PuntReason::too_big:
-        icmp.send_unreachable(now, punt.packet, answer_from(punt.in), kCodeFragmentationNeeded, punt.mtu);
+        icmp.send_unreachable(
+            now, punt.packet, answer_from(punt.in), kCodeFragmentationNeeded, punt.mtu);
         break;
     case PuntReason::redirect:
         icmp.send_redirect(now, punt.packet, answer_from(punt.in), punt.address);
@@ -94,7 +95,8 @@ void RouterCore::on_ike(const dataplane::Punt& punt) {
         return;
     }
     auto payload = udp->payload;
-    if (udp->destination == kPortNatT || (udp->destination != kPortIsakmp && udp->source == kPortNatT)) {
+    if (udp->destination == kPortNatT ||
+        (udp->destination != kPortIsakmp && udp->source == kPortNatT)) {
         // RFC 3948, 2.2: four zero bytes where ESP has its SPI.
         constexpr std::size_t kMarker = 4;
         if (payload.size() < kMarker) {
@@ -103,7 +105,9 @@ void RouterCore::on_ike(const dataplane::Punt& punt) {
         }
         payload = payload.subspan(kMarker);
     }
-    ike.on_packet(now, {punt.in, {packet->destination, udp->destination}, {packet->source, udp->source}, payload});
+    ike.on_packet(
+        now,
+        {punt.in, {packet->destination, udp->destination}, {packet->source, udp->source}, payload});
 }
 
 void RouterCore::on_local(const dataplane::Punt& punt) {
@@ -112,7 +116,8 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
         ++punts_dropped;
         return;
     }
-    const bool unicast = !packet->destination.is_multicast() && !packet->destination.is_broadcast() &&
+    const bool unicast = !packet->destination.is_multicast() &&
+                         !packet->destination.is_broadcast() &&
                          punt.reason == dataplane::PuntReason::local;
     if (packet->protocol == kProtoIcmp) {
         icmp.on_packet(now, *packet);
@@ -125,7 +130,8 @@ void RouterCore::on_local(const dataplane::Punt& punt) {
     }
     if (packet->protocol == kProtoUdp) {
         const auto udp = ip::parse_udp(*packet);
-        if (udp && (udp->destination == dhcp::kClientPort || udp->destination == dhcp::kServerPort)) {
+        if (udp &&
+            (udp->destination == dhcp::kClientPort || udp->destination == dhcp::kServerPort)) {
             on_dhcp(punt, *packet, *udp);
             return;
         }
@@ -157,7 +163,8 @@ void RouterCore::on_icmp_reports() {
         const auto destination = inner.address();
         inner.skip(header - 20);
         if (protocol == kProtoUdp) {
-            inner.skip(8);  // ESP in UDP; RFC 792's 64 bits end here, RFC 1812 lets a router quote more
+            inner.skip(
+                8);  // ESP in UDP; RFC 792's 64 bits end here, RFC 1812 lets a router quote more
         }
         const Spi spi{inner.u32()};
         if (inner.ok() && (protocol == kProtoEsp || protocol == kProtoUdp)) {

@@ -12,7 +12,8 @@ constexpr unsigned kTunnelOverheadGre = 24;
 
 /// A MAC address for an interface without a port of its own (never on a wire).
 MacAddress made_up_mac(IfIndex index) {
-    return MacAddress{MacAddress::Octets{0x02, 0x56, 0x44, 0, 0, static_cast<std::uint8_t>(index.value())}};
+    return MacAddress{
+        MacAddress::Octets{0x02, 0x56, 0x44, 0, 0, static_cast<std::uint8_t>(index.value())}};
 }
 
 dataplane::DfPolicy df_of(const std::string& word) {
@@ -25,7 +26,8 @@ dataplane::DfPolicy df_of(const std::string& word) {
 bool has_discover(const config::RunningConfig& model, const std::string& map_name) {
     const auto map = model.crypto.maps.find(map_name);
     return map != model.crypto.maps.end() &&
-           std::any_of(map->second.entries.begin(), map->second.entries.end(),
+           std::any_of(map->second.entries.begin(),
+                       map->second.entries.end(),
                        [](const auto& entry) { return entry.second.discover; });
 }
 
@@ -144,7 +146,8 @@ void RouterCore::refresh() {
     next_refresh = now + kRefreshEvery;
     bool changed = false;
     for (auto& [index, status] : interfaces) {
-        if (auto* port = plane.port(index); port != nullptr && port->link_up() != status.port_link) {
+        if (auto* port = plane.port(index);
+            port != nullptr && port->link_up() != status.port_link) {
             status.port_link = port->link_up();
             changed = true;
         }
@@ -156,12 +159,14 @@ void RouterCore::refresh() {
 
 void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceConfig& config) {
     using config::InterfaceType;
-    status.mac = config.mac_address.value_or(status.has_port ? status.port_mac : made_up_mac(status.index));
+    status.mac =
+        config.mac_address.value_or(status.has_port ? status.port_mac : made_up_mac(status.index));
     status.admin_up = !config.shutdown;
     const auto before = status.addresses;
     if (config.address_source == config::AddressSource::fixed && config.address) {
         status.addresses.assign(1, *config.address);
-        status.addresses.insert(status.addresses.end(), config.secondaries.begin(), config.secondaries.end());
+        status.addresses.insert(
+            status.addresses.end(), config.secondaries.begin(), config.secondaries.end());
     } else if (config.address_source == config::AddressSource::unnumbered && config.unnumbered) {
         status.addresses.clear();
         const auto other = indices.find(*config.unnumbered);
@@ -190,7 +195,8 @@ void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceC
         }
         up = up && status.tunnel_source.has_value();
         if (config.tunnel.mode != config::TunnelMode::gre_multipoint) {
-            up = up && config.tunnel.destination && !rib.look_up(*config.tunnel.destination).paths.empty();
+            up = up && config.tunnel.destination &&
+                 !rib.look_up(*config.tunnel.destination).paths.empty();
         }
     } else if (config.name.is_ethernet()) {
         up = up && status.has_port && status.port_link;
@@ -202,8 +208,11 @@ void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceC
         status.changed = now;
         if (started != now) {
             ++status.flaps;
-            log.message("LINEPROTO", Severity::notifications, "UPDOWN",
-                        "Line protocol on Interface {}, changed state to {}", status.name.to_string(),
+            log.message("LINEPROTO",
+                        Severity::notifications,
+                        "UPDOWN",
+                        "Line protocol on Interface {}, changed state to {}",
+                        status.name.to_string(),
                         up ? "up" : "down");
         }
     }
@@ -282,9 +291,16 @@ void RouterCore::update_connected_routes() {
         }
         for (const auto& address : status.addresses) {
             if (address.length < 32) {
-                connected.push_back({address.network(), rib::Source::connected, 0, 0, {{index, {}, false}}, 0, now});
+                connected.push_back({address.network(),
+                                     rib::Source::connected,
+                                     0,
+                                     0,
+                                     {{index, {}, false}},
+                                     0,
+                                     now});
             }
-            local.push_back({{address.address, 32}, rib::Source::local, 0, 0, {{index, {}, false}}, 0, now});
+            local.push_back(
+                {{address.address, 32}, rib::Source::local, 0, 0, {{index, {}, false}}, 0, now});
         }
     }
     rib.replace_all(rib::Source::connected, std::move(connected));
@@ -333,8 +349,11 @@ std::optional<ProtectedTunnel> RouterCore::protected_tunnel(const InterfaceStatu
         return std::nullopt;
     }
     const auto& tunnel = config->second.tunnel;
-    return ProtectedTunnel{status.index, *status.tunnel_source, tunnel.protection_profile,
-                           tunnel.mode == config::TunnelMode::gre_multipoint, tunnel.destination};
+    return ProtectedTunnel{status.index,
+                           *status.tunnel_source,
+                           tunnel.protection_profile,
+                           tunnel.mode == config::TunnelMode::gre_multipoint,
+                           tunnel.destination};
 }
 
 dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& status) {
@@ -375,8 +394,8 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.acl_in = acl_id(config->access_group_in);
     out.acl_out = acl_id(config->access_group_out);
     out.policy = protection.policy_of(status.index);
-    const auto& fragmentation =
-        config->crypto_fragmentation.empty() ? model.crypto.fragmentation : config->crypto_fragmentation;
+    const auto& fragmentation = config->crypto_fragmentation.empty() ? model.crypto.fragmentation
+                                                                     : config->crypto_fragmentation;
     out.fragment_before_encryption = fragmentation != "after-encryption";
     out.esp_df = df_of(config->crypto_df_bit.empty() ? model.crypto.df_bit : config->crypto_df_bit);
     out.ted_discover = has_discover(model, config->crypto_map);
@@ -397,11 +416,12 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
         const auto protection_of = protected_tunnel(status);
         tunnel.protected_by_ipsec = !config->tunnel.protection_profile.empty();
         if (protection_of && !protection_of->multipoint && protection_of->destination) {
-            tunnel.slot = protection.tunnel_slot(*protection_of, {*protection_of->destination, std::nullopt});
+            tunnel.slot =
+                protection.tunnel_slot(*protection_of, {*protection_of->destination, std::nullopt});
         }
         // IOS: 1514 minus the encapsulation when nothing is configured.
-        const auto overhead = kTunnelOverheadGre + (tunnel.key ? 4U : 0U) + (tunnel.checksum ? 4U : 0U) +
-                              (tunnel.sequence ? 4U : 0U);
+        const auto overhead = kTunnelOverheadGre + (tunnel.key ? 4U : 0U) +
+                              (tunnel.checksum ? 4U : 0U) + (tunnel.sequence ? 4U : 0U);
         out.mtu = static_cast<std::uint16_t>(1500 - overhead);
     }
     out.ip_mtu = config->ip_mtu.value_or(out.mtu);
@@ -432,8 +452,13 @@ void RouterCore::configure_engines() {
             continue;
         }
         if (config->name.is_ethernet()) {
-            arp_interfaces.push_back({index, status.name, status.line_up, status.mac, status.addresses,
-                                      config->ip_proxy_arp, std::chrono::seconds(config->arp_timeout_s)});
+            arp_interfaces.push_back({index,
+                                      status.name,
+                                      status.line_up,
+                                      status.mac,
+                                      status.addresses,
+                                      config->ip_proxy_arp,
+                                      std::chrono::seconds(config->arp_timeout_s)});
         }
         ike::LocalInterface local;
         local.index = index;
@@ -446,7 +471,8 @@ void RouterCore::configure_engines() {
             local.multipoint = config->tunnel.mode == config::TunnelMode::gre_multipoint;
             local.tunnel_destination = config->tunnel.destination;
             local.address = status.tunnel_source.value_or(Ipv4Address{});
-            if (config->tunnel.source_interface && indices.contains(*config->tunnel.source_interface)) {
+            if (config->tunnel.source_interface &&
+                indices.contains(*config->tunnel.source_interface)) {
                 local.source_interface = indices.at(*config->tunnel.source_interface);
             }
         } else {

@@ -27,8 +27,10 @@ constexpr std::size_t kPuntsAtOnce = 512;
 
 }  // namespace
 
-RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& sink,
-                   const RouterOptions& options_in)
+RouterCore::RouterCore(Random& random_in,
+                       crypto::Offload& offload_in,
+                       LogSink& sink,
+                       const RouterOptions& options_in)
     : random(random_in),
       offload(offload_in),
       options(options_in),
@@ -51,7 +53,10 @@ RouterCore::RouterCore(Random& random_in, crypto::Offload& offload_in, LogSink& 
       dhcp_client(random, log),
       dhcp_server(log) {}
 
-Router::Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options)
+Router::Router(Random& random,
+               crypto::Offload& offload,
+               LogSink& sink,
+               const RouterOptions& options)
     : core_(std::make_unique<RouterCore>(random, offload, sink, options)) {
     core_->gather_rows();
 }
@@ -126,9 +131,14 @@ void Router::poll(TimePoint now, WallTime wall) {
 }
 
 TimePoint Router::next_deadline() const {
-    return std::min({core_->arp.next_deadline(), core_->ike.next_deadline(), core_->nhrp.next_deadline(), core_->aaa.next_deadline(),
-                     core_->eigrp.next_deadline(), core_->dhcp_client.next_deadline(),
-                     core_->dhcp_server.next_deadline(), core_->next_refresh});
+    return std::min({core_->arp.next_deadline(),
+                     core_->ike.next_deadline(),
+                     core_->nhrp.next_deadline(),
+                     core_->aaa.next_deadline(),
+                     core_->eigrp.next_deadline(),
+                     core_->dhcp_client.next_deadline(),
+                     core_->dhcp_server.next_deadline(),
+                     core_->next_refresh});
 }
 
 dataplane::Plane& Router::plane() {
@@ -151,7 +161,8 @@ void RouterCore::gather_rows() {
     const auto add = [this](ios::ExecRows more) {
         for (auto& row : more) {
             // What a command leaves in an engine (`clear …`) is carried before the prompt comes back.
-            row.run = [this, run = std::move(row.run)](ios::ExecContext& context, const ios::Args& args) {
+            row.run = [this, run = std::move(row.run)](ios::ExecContext& context,
+                                                       const ios::Args& args) {
                 now = context.now;
                 auto job = run(context, args);
                 carry();

@@ -28,7 +28,7 @@ namespace viaduct {
 
 struct RouterOptions {
     unsigned workers = 1;
-    std::string startup_path;       // where `write memory` goes; empty: nowhere (the lab keeps a copy)
+    std::string startup_path;  // where `write memory` goes; empty: nowhere (the lab keeps a copy)
     std::uint32_t max_sas = 4096;
     std::uint32_t nat_sessions = 65536;
 };
@@ -37,7 +37,7 @@ struct RouterOptions {
 struct RouterCore;
 
 class Router {
- public:
+public:
     Router(Random& random, crypto::Offload& offload, LogSink& sink, const RouterOptions& options);
     ~Router();
     Router(const Router&) = delete;
@@ -57,8 +57,10 @@ class Router {
     /// `write memory`: "" or why not.
     Result<void> save(std::string_view text);
     [[nodiscard]] std::string startup_text() const;
+
     /// `reload`: asked for by the console, carried out by whoever owns the Router.
     void request_reload() { reload_requested_ = true; }
+
     [[nodiscard]] bool reload_requested() const { return reload_requested_; }
 
     /// One turn of the control thread: what came up from the dataplane and from helper threads, and what is due.
@@ -72,7 +74,7 @@ class Router {
     [[nodiscard]] const ios::ExecRows& exec_rows() const;
     [[nodiscard]] TimePoint started_at() const;
 
- private:
+private:
     std::unique_ptr<RouterCore> core_;
     bool reload_requested_ = false;
 };

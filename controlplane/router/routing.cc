@@ -81,8 +81,8 @@ void RouterCore::tell_routes() {
         }
         if (route->source == rib::Source::connected) {
             connected.push_back(std::move(out));
-        } else if (route->source == rib::Source::static_route || route->source == rib::Source::reverse ||
-                   route->source == rib::Source::dhcp) {
+        } else if (route->source == rib::Source::static_route ||
+                   route->source == rib::Source::reverse || route->source == rib::Source::dhcp) {
             fixed.push_back(std::move(out));
         }
     }
@@ -99,7 +99,7 @@ void RouterCore::send_eigrp(const eigrp::SendPacket& action) {
     ip::Packet packet;
     packet.tos = 0xC0;
     packet.ttl = 2;  // IOS: as captured
-    packet.id = 0;   // RFC 6864: an atomic datagram's ID means nothing; IOS sends 0 here
+    packet.id = 0;  // RFC 6864: an atomic datagram's ID means nothing; IOS sends 0 here
     packet.protocol = kProtoEigrp;
     packet.source = *at->primary();
     packet.destination = action.destination;
@@ -139,42 +139,42 @@ void RouterCore::send_eigrp(const eigrp::SendPacket& action) {
 
 void RouterCore::carry_eigrp() {
     for (auto& action : eigrp.take_actions()) {
-        std::visit(
-            Overloaded{
-                [this](const eigrp::SendPacket& a) { send_eigrp(a); },
-                [this](const eigrp::InstallRoute& a) {
-                    rib::Route route;
-                    route.prefix = a.prefix;
-                    route.source = source_of(a.kind);
-                    route.distance = a.distance;
-                    route.metric = a.metric;
-                    route.tag = a.tag;
-                    route.since = now;
-                    for (const auto& hop : a.next_hops) {
-                        rib::Path path;
-                        if (hop.interface == kNoInterface) {
-                            path.null0 = true;
-                        } else {
-                            path.interface = hop.interface;
-                            path.gateway = hop.gateway;
-                        }
-                        route.paths.push_back(path);
-                    }
-                    for (const auto other :
-                         {rib::Source::eigrp, rib::Source::eigrp_external, rib::Source::eigrp_summary}) {
-                        if (other != route.source) {
-                            rib.withdraw(a.prefix, other);
-                        }
-                    }
-                    rib.offer(std::move(route));
-                },
-                [this](const eigrp::RemoveRoute& a) {
-                    for (const auto source :
-                         {rib::Source::eigrp, rib::Source::eigrp_external, rib::Source::eigrp_summary}) {
-                        rib.withdraw(a.prefix, source);
-                    }
-                }},
-            action);
+        std::visit(Overloaded{[this](const eigrp::SendPacket& a) { send_eigrp(a); },
+                              [this](const eigrp::InstallRoute& a) {
+                                  rib::Route route;
+                                  route.prefix = a.prefix;
+                                  route.source = source_of(a.kind);
+                                  route.distance = a.distance;
+                                  route.metric = a.metric;
+                                  route.tag = a.tag;
+                                  route.since = now;
+                                  for (const auto& hop : a.next_hops) {
+                                      rib::Path path;
+                                      if (hop.interface == kNoInterface) {
+                                          path.null0 = true;
+                                      } else {
+                                          path.interface = hop.interface;
+                                          path.gateway = hop.gateway;
+                                      }
+                                      route.paths.push_back(path);
+                                  }
+                                  for (const auto other : {rib::Source::eigrp,
+                                                           rib::Source::eigrp_external,
+                                                           rib::Source::eigrp_summary}) {
+                                      if (other != route.source) {
+                                          rib.withdraw(a.prefix, other);
+                                      }
+                                  }
+                                  rib.offer(std::move(route));
+                              },
+                              [this](const eigrp::RemoveRoute& a) {
+                                  for (const auto source : {rib::Source::eigrp,
+                                                            rib::Source::eigrp_external,
+                                                            rib::Source::eigrp_summary}) {
+                                      rib.withdraw(a.prefix, source);
+                                  }
+                              }},
+                   action);
     }
 }
 

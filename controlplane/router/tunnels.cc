@@ -16,8 +16,8 @@ struct Overloaded : F... {
 
 constexpr Duration kUsageEvery = 2s;
 constexpr std::uint16_t kGreNhrp = 0x2001;
-constexpr std::uint8_t kDistanceNhrp = 250;      // IOS
-constexpr std::uint8_t kDistanceOverride = 0;    // in front of what it overrides
+constexpr std::uint8_t kDistanceNhrp = 250;  // IOS
+constexpr std::uint8_t kDistanceOverride = 0;  // in front of what it overrides
 
 Station station_of_nbma(const nhrp::Nbma& nbma) {
     return {nbma.address, nbma.original};
@@ -42,7 +42,10 @@ std::optional<nhrp::Route> NhrpRouteLookup::lookup(Ipv4Address destination) cons
     if (!route || paths.empty() || paths.front().null0) {
         return std::nullopt;
     }
-    return nhrp::Route{paths.front().interface, paths.front().gateway.value_or(Ipv4Address{}), route->prefix, false};
+    return nhrp::Route{paths.front().interface,
+                       paths.front().gateway.value_or(Ipv4Address{}),
+                       route->prefix,
+                       false};
 }
 
 std::string NhrpRouteLookup::interface_name(IfIndex index) const {
@@ -54,8 +57,8 @@ void RouterCore::configure_nhrp() {
     std::vector<nhrp::Interface> wanted;
     for (const auto& [index, at] : interfaces) {
         const auto* config = settings(index);
-        if (config == nullptr || config->name.type != config::InterfaceType::tunnel || !at.line_up ||
-            !config->nhrp.network_id || at.addresses.empty() || !at.tunnel_source) {
+        if (config == nullptr || config->name.type != config::InterfaceType::tunnel ||
+            !at.line_up || !config->nhrp.network_id || at.addresses.empty() || !at.tunnel_source) {
             continue;
         }
         nhrp::Interface tunnel;
@@ -88,8 +91,10 @@ dataplane::SlotId RouterCore::slot_of(IfIndex tunnel, const Station& station) {
     return wanted ? protection.tunnel_slot(*wanted, station) : dataplane::kNoSlot;
 }
 
-void RouterCore::describe_tunnel_hop(const rib::ResolvedPath& path, const InterfaceStatus& at,
-                                     const config::InterfaceConfig& config, dataplane::NextHop& hop) {
+void RouterCore::describe_tunnel_hop(const rib::ResolvedPath& path,
+                                     const InterfaceStatus& at,
+                                     const config::InterfaceConfig& config,
+                                     dataplane::NextHop& hop) {
     using Kind = dataplane::NextHop::Kind;
     if (config.tunnel.mode != config::TunnelMode::gre_multipoint) {
         hop.kind = Kind::tunnel;
@@ -111,7 +116,8 @@ void RouterCore::describe_tunnel_hop(const rib::ResolvedPath& path, const Interf
     // Meanwhile by the hub, if there is one that is not itself what is asked for.
     for (const auto& server : config.nhrp.servers) {
         const rib::ResolvedPath hub{path.interface, server.protocol_address, false, false};
-        if (path.gateway != hub.gateway && tunnel_adjacencies.contains({path.interface, server.protocol_address})) {
+        if (path.gateway != hub.gateway &&
+            tunnel_adjacencies.contains({path.interface, server.protocol_address})) {
             if (const auto id = forwarding.find(hub)) {
                 hop.meanwhile = *id;
                 break;
@@ -124,8 +130,11 @@ void RouterCore::request_tunnel(IfIndex tunnel, const Station& station) {
     (void)slot_of(tunnel, station);  // made now, so that the SA finds its place
     if (ike.child_stands(tunnel, station.address)) {
         const auto* at = status(tunnel);
-        nhrp.on_tunnel_state(now, at->tunnel_source.value_or(Ipv4Address{}), station.address,
-                             nhrp::Engine::TunnelState::up, station.original);
+        nhrp.on_tunnel_state(now,
+                             at->tunnel_source.value_or(Ipv4Address{}),
+                             station.address,
+                             nhrp::Engine::TunnelState::up,
+                             station.original);
         return;
     }
     if (const auto acquire = protection.acquire_tunnel(tunnel, station)) {
@@ -146,7 +155,8 @@ void RouterCore::carry_nhrp() {
                     plane.inject(a.nhrp, way);
                 },
                 [this](const nhrp::SetAdjacency& a) {
-                    tunnel_adjacencies[{a.tunnel, a.protocol_address}] = {station_of_nbma(a.nbma), a.temporary};
+                    tunnel_adjacencies[{a.tunnel, a.protocol_address}] = {station_of_nbma(a.nbma),
+                                                                          a.temporary};
                     // Held for as long as the adjacency is there: others name it as their way meanwhile.
                     forwarding.keep({a.tunnel, a.protocol_address, false, false});
                     forwarding.neighbor_changed(a.tunnel, a.protocol_address, true);
@@ -165,7 +175,9 @@ void RouterCore::carry_nhrp() {
                         peers.push_back(station_of_nbma(peer));
                     }
                 },
-                [this](const nhrp::RequestTunnel& a) { request_tunnel(a.tunnel, station_of_nbma(a.nbma_remote)); },
+                [this](const nhrp::RequestTunnel& a) {
+                    request_tunnel(a.tunnel, station_of_nbma(a.nbma_remote));
+                },
                 [this](const nhrp::ReleaseTunnel& a) {
                     const auto* config = settings(a.tunnel);
                     if (config != nullptr) {

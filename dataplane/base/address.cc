@@ -1,7 +1,6 @@
 #include "dataplane/base/address.h"
 
 #include <charconv>
-
 #include <fmt/format.h>
 
 namespace viaduct {
@@ -50,8 +49,8 @@ std::optional<Ipv4Address> Ipv4Address::parse(std::string_view text) {
 }
 
 std::string Ipv4Address::to_string() const {
-    return fmt::format("{}.{}.{}.{}", value_ >> 24U, value_ >> 16U & 0xFFU, value_ >> 8U & 0xFFU,
-                       value_ & 0xFFU);
+    return fmt::format(
+        "{}.{}.{}.{}", value_ >> 24U, value_ >> 16U & 0xFFU, value_ >> 8U & 0xFFU, value_ & 0xFFU);
 }
 
 std::optional<unsigned> length_of_mask(Ipv4Address mask) {
@@ -106,8 +105,13 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
 }
 
 std::string MacAddress::to_string() const {
-    return fmt::format("{:02x}{:02x}.{:02x}{:02x}.{:02x}{:02x}", octets_[0], octets_[1], octets_[2],
-                       octets_[3], octets_[4], octets_[5]);
+    return fmt::format("{:02x}{:02x}.{:02x}{:02x}.{:02x}{:02x}",
+                       octets_[0],
+                       octets_[1],
+                       octets_[2],
+                       octets_[3],
+                       octets_[4],
+                       octets_[5]);
 }
 
 }  // namespace viaduct

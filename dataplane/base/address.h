@@ -12,9 +12,11 @@
 namespace viaduct {
 
 class Ipv4Address {
- public:
+public:
     constexpr Ipv4Address() = default;
+
     constexpr explicit Ipv4Address(std::uint32_t host_order) : value_(host_order) {}
+
     constexpr Ipv4Address(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d)
         : value_(static_cast<std::uint32_t>(a) << 24U | static_cast<std::uint32_t>(b) << 16U |
                  static_cast<std::uint32_t>(c) << 8U | d) {}
@@ -23,21 +25,26 @@ class Ipv4Address {
     static std::optional<Ipv4Address> parse(std::string_view text);
 
     [[nodiscard]] constexpr std::uint32_t value() const { return value_; }
+
     [[nodiscard]] constexpr bool is_unspecified() const { return value_ == 0; }
+
     /// 224.0.0.0/4 (RFC 1112).
     [[nodiscard]] constexpr bool is_multicast() const { return value_ >> 28U == 0xEU; }
+
     /// 224.0.0.0/24, never forwarded (RFC 5771).
     [[nodiscard]] constexpr bool is_link_local_multicast() const {
         return value_ >> 8U == 0xE00000U;
     }
+
     [[nodiscard]] constexpr bool is_broadcast() const { return value_ == 0xFFFFFFFFU; }
+
     [[nodiscard]] constexpr bool is_loopback() const { return value_ >> 24U == 127U; }
 
     [[nodiscard]] std::string to_string() const;
 
     constexpr auto operator<=>(const Ipv4Address&) const = default;
 
- private:
+private:
     std::uint32_t value_ = 0;
 };
 
@@ -51,8 +58,9 @@ std::optional<unsigned> length_of_mask(Ipv4Address mask);
 
 /// A network: address bits beyond the length are always 0.
 class Ipv4Prefix {
- public:
+public:
     constexpr Ipv4Prefix() = default;
+
     /// length 0–32; host bits of the address are cleared.
     constexpr Ipv4Prefix(Ipv4Address address, unsigned length)
         : network_(address.value() & mask_of(length).value()),
@@ -62,15 +70,20 @@ class Ipv4Prefix {
     static std::optional<Ipv4Prefix> parse(std::string_view text);
 
     [[nodiscard]] constexpr Ipv4Address network() const { return Ipv4Address{network_}; }
+
     [[nodiscard]] constexpr unsigned length() const { return length_; }
+
     [[nodiscard]] constexpr Ipv4Address mask() const { return mask_of(length_); }
+
     /// The all-ones host address of this network.
     [[nodiscard]] constexpr Ipv4Address broadcast() const {
         return Ipv4Address{network_ | ~mask().value()};
     }
+
     [[nodiscard]] constexpr bool contains(Ipv4Address a) const {
         return (a.value() & mask().value()) == network_;
     }
+
     [[nodiscard]] constexpr bool contains(const Ipv4Prefix& p) const {
         return p.length_ >= length_ && contains(p.network());
     }
@@ -80,25 +93,28 @@ class Ipv4Prefix {
 
     constexpr auto operator<=>(const Ipv4Prefix&) const = default;
 
- private:
+private:
     std::uint32_t network_ = 0;
     std::uint8_t length_ = 0;
 };
 
 class MacAddress {
- public:
+public:
     using Octets = std::array<std::uint8_t, 6>;
 
     constexpr MacAddress() = default;
+
     constexpr explicit MacAddress(const Octets& octets) : octets_(octets) {}
 
     /// IOS's "hhhh.hhhh.hhhh" or "hh:hh:hh:hh:hh:hh"; nullopt for any other text.
     static std::optional<MacAddress> parse(std::string_view text);
+
     static constexpr MacAddress broadcast() {
         return MacAddress{Octets{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     }
 
     [[nodiscard]] constexpr const Octets& octets() const { return octets_; }
+
     [[nodiscard]] constexpr bool is_multicast() const { return (octets_[0] & 1U) != 0; }
 
     /// IOS's "hhhh.hhhh.hhhh".
@@ -106,7 +122,7 @@ class MacAddress {
 
     constexpr auto operator<=>(const MacAddress&) const = default;
 
- private:
+private:
     Octets octets_{};
 };
 

@@ -25,7 +25,8 @@ inline std::uint16_t internet_checksum(BytesView bytes) {
 }
 
 /// RFC 1624, equation 3: the checksum after a 16-bit word changed from old_word to new_word.
-constexpr std::uint16_t checksum_update(std::uint16_t checksum, std::uint16_t old_word,
+constexpr std::uint16_t checksum_update(std::uint16_t checksum,
+                                        std::uint16_t old_word,
                                         std::uint16_t new_word) {
     std::uint32_t sum = static_cast<std::uint16_t>(~checksum);
     sum += static_cast<std::uint16_t>(~old_word);

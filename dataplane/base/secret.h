@@ -11,12 +11,17 @@ namespace viaduct {
 /// Owns secret bytes. view() is for handing them to crypto/; compare MACs with crypto's
 /// constant-time function, never here.
 class Secret {
- public:
+public:
     Secret() = default;
+
     explicit Secret(BytesView bytes) : bytes_(bytes.begin(), bytes.end()) {}
+
     explicit Secret(Bytes&& bytes) : bytes_(std::move(bytes)) {}
+
     Secret(const Secret&) = default;
+
     Secret(Secret&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
     Secret& operator=(const Secret& other) {
         if (this != &other) {
             wipe();
@@ -24,6 +29,7 @@ class Secret {
         }
         return *this;
     }
+
     Secret& operator=(Secret&& other) noexcept {
         if (this != &other) {
             wipe();
@@ -31,15 +37,18 @@ class Secret {
         }
         return *this;
     }
+
     ~Secret() { wipe(); }
 
     bool operator==(const Secret&) const = delete;
 
     [[nodiscard]] BytesView view() const { return bytes_; }
+
     [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+
     [[nodiscard]] bool empty() const { return bytes_.empty(); }
 
- private:
+private:
     void wipe() {
         if (!bytes_.empty()) {
             std::memset(bytes_.data(), 0, bytes_.size());

@@ -12,17 +12,18 @@ namespace viaduct {
 /// wire files.
 template <typename Tag, typename Rep>
 class StrongInt {
- public:
+public:
     using Representation = Rep;
 
     constexpr StrongInt() = default;
+
     constexpr explicit StrongInt(Rep value) : value_(value) {}
 
     [[nodiscard]] constexpr Rep value() const { return value_; }
 
     constexpr auto operator<=>(const StrongInt&) const = default;
 
- private:
+private:
     Rep value_{};
 };
 

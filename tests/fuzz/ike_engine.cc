@@ -9,28 +9,33 @@ using namespace viaduct::ike;
 namespace {
 
 class Silent final : public LogSink {
- public:
+public:
     void on_message(const LogMessage&) override {}
 };
 
 class Places final : public SpiSource, public SaUsageSource {
- public:
+public:
     std::optional<Reservation> reserve() override {
         ++next_;
         return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
     }
+
     void release(SaIndex) override {}
+
     [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
 
- private:
+private:
     std::uint32_t next_ = 0;
 };
 
 config::RunningConfig dmvpn() {
     config::RunningConfig config;
     auto& crypto = config.crypto;
-    crypto.policies[10] = {crypto::Cipher::des_cbc, crypto::Hash::md5, crypto::DhGroup::modp768,
-                           config::IkeAuthentication::pre_share, 86400};
+    crypto.policies[10] = {crypto::Cipher::des_cbc,
+                           crypto::Hash::md5,
+                           crypto::DhGroup::modp768,
+                           config::IkeAuthentication::pre_share,
+                           86400};
     crypto.keys = {{{0, "cisco123"}, Ipv4Address{}, Ipv4Address{}, "", false}};
     crypto.transform_sets["strong"] = {crypto::Cipher::tdes_cbc, crypto::Auth::hmac_md5_96};
     crypto.ipsec_profiles["cisco"].transform_sets = {"strong"};
@@ -50,9 +55,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto config = dmvpn();
     Engine engine(random, log, offload, places, places);
     TimePoint now{1000s};
-    engine.configure(now, config,
-                     {{IfIndex{1}, *config::InterfaceName::parse("Fa0/0"), own, true, "", 1500, "", false, {}, {}},
-                      {IfIndex{9}, *config::InterfaceName::parse("Tu0"), own, true, "", 1440, "cisco", true, {}, IfIndex{1}}});
+    engine.configure(now,
+                     config,
+                     {{IfIndex{1},
+                       *config::InterfaceName::parse("Fa0/0"),
+                       own,
+                       true,
+                       "",
+                       1500,
+                       "",
+                       false,
+                       {},
+                       {}},
+                      {IfIndex{9},
+                       *config::InterfaceName::parse("Tu0"),
+                       own,
+                       true,
+                       "",
+                       1440,
+                       "cisco",
+                       true,
+                       {},
+                       IfIndex{1}}});
     ByteReader in({data, size});
     while (in.remaining() > 3) {
         const auto what = in.u8();
@@ -70,7 +94,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             engine.on_acquire(now, acquire);
         } else {
             const auto packet = in.bytes(std::min<std::size_t>(length, in.remaining()));
-            engine.on_packet(now, {IfIndex{1}, {own, what % 8 == 2 ? kPortNatT : kPortIsakmp}, {peer, kPortIsakmp}, packet});
+            engine.on_packet(now,
+                             {IfIndex{1},
+                              {own, what % 8 == 2 ? kPortNatT : kPortIsakmp},
+                              {peer, kPortIsakmp},
+                              packet});
         }
         for (auto& done : offload.take_done()) {
             engine.on_offload(now, std::move(done));

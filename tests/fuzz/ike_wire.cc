@@ -1,4 +1,5 @@
 // libFuzzer: any bytes as an ISAKMP datagram; what the strict parsers accept is written back unchanged.
+#include <algorithm>
 #include <cstdlib>
 
 #include "controlplane/ike/wire.h"
@@ -58,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     check(std::ranges::equal(write_message(*header, input.subspan(kHeaderBytes)), input));
-    if (const auto chain = parse_chain(header->next, input.subspan(kHeaderBytes), Padding::allowed)) {
+    if (const auto chain =
+            parse_chain(header->next, input.subspan(kHeaderBytes), Padding::allowed)) {
         for (const auto& payload : chain->payloads) {
             one_payload(payload);
         }

@@ -1,8 +1,8 @@
 // RADIUS packets: what parses is written as it was, up to its own length.
+#include "controlplane/aaa/radius_wire.h"
+
 #include <algorithm>
 #include <cstdlib>
-
-#include "controlplane/aaa/radius_wire.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto packet = viaduct::aaa::parse_radius({data, size});

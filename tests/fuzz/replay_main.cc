@@ -55,7 +55,8 @@ Bytes make_input(viaduct::Random& random, const std::vector<Bytes>& corpus) {
             input.resize(at);
             break;
         default:
-            input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), static_cast<std::uint8_t>(random.u32()));
+            input.insert(input.begin() + static_cast<std::ptrdiff_t>(at),
+                         static_cast<std::uint8_t>(random.u32()));
             break;
         }
     }

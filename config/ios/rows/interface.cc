@@ -181,6 +181,37 @@ Row hardware(const std::string& pattern, const std::string& help, std::vector<st
     return row;
 }
 
+Rows hardware_lines() {
+    return {
+        hardware("clockrate <rate:LINE>",
+                 "Configure serial interface clock speed",
+                 {"clockrate 2000000"}),
+        hardware("clock <what:LINE>", "Configure serial interface clock", {"clock rate 64000"}),
+        hardware("atm <what:LINE>", "Modify ATM parameters", {"no atm ilmi-keepalive"}),
+        hardware("pvc <what:LINE>", "Configure ATM PVC parameters", {"pvc 1/32"}),
+        hardware("dsl <what:LINE>", "Configure ADSL Settings", {"dsl operating-mode auto"}),
+        hardware("isdn <what:LINE>",
+                 "ISDN Interface configuration commands",
+                 {"isdn switch-type basic-net3"}),
+        hardware("dialer <what:LINE>", "Dial-on-demand routing (DDR) commands", {"dialer pool 1"}),
+        hardware(
+            "dialer-group <group:1-128>", "Assign interface to dialer-list", {"dialer-group 1"}),
+        hardware("ppp <what:LINE>", "Point-to-Point Protocol", {"ppp authentication chap"}),
+        hardware(
+            "frame-relay <what:LINE>", "Set frame relay parameters", {"frame-relay lmi-type ansi"}),
+        hardware("peer <what:LINE>",
+                 "Peer parameters for point to point interfaces",
+                 {"peer default ip address pool p"}),
+        hardware("async <what:LINE>", "Async interface parameters", {"async mode interactive"}),
+        hardware("serial <what:LINE>", "serial interface commands", {"serial restart-delay 0"}),
+        hardware("physical-layer { sync | async }",
+                 "Configure sync/async physical layer on serial "
+                 "interface",
+                 {"physical-layer async"}),
+        hardware("compress <what:LINE>", "Set serial interface for compression", {"compress stac"}),
+    };
+}
+
 Rows kept_lines() {
     Rows rows{
         kept("ip mroute-cache",
@@ -243,38 +274,14 @@ Rows kept_lines() {
         kept("encapsulation <what:LINE>",
              "Set encapsulation type for an interface",
              {"encapsulation ppp"}),
-        hardware("clockrate <rate:LINE>",
-                 "Configure serial interface clock speed",
-                 {"clockrate 2000000"}),
-        hardware("clock <what:LINE>", "Configure serial interface clock", {"clock rate 64000"}),
-        hardware("atm <what:LINE>", "Modify ATM parameters", {"no atm ilmi-keepalive"}),
-        hardware("pvc <what:LINE>", "Configure ATM PVC parameters", {"pvc 1/32"}),
-        hardware("dsl <what:LINE>", "Configure ADSL Settings", {"dsl operating-mode auto"}),
-        hardware("isdn <what:LINE>",
-                 "ISDN Interface configuration commands",
-                 {"isdn switch-type basic-net3"}),
-        hardware("dialer <what:LINE>", "Dial-on-demand routing (DDR) commands", {"dialer pool 1"}),
-        hardware(
-            "dialer-group <group:1-128>", "Assign interface to dialer-list", {"dialer-group 1"}),
-        hardware("ppp <what:LINE>", "Point-to-Point Protocol", {"ppp authentication chap"}),
-        hardware(
-            "frame-relay <what:LINE>", "Set frame relay parameters", {"frame-relay lmi-type ansi"}),
-        hardware("peer <what:LINE>",
-                 "Peer parameters for point to point interfaces",
-                 {"peer default ip address pool p"}),
-        hardware("async <what:LINE>", "Async interface parameters", {"async mode interactive"}),
-        hardware("serial <what:LINE>", "serial interface commands", {"serial restart-delay 0"}),
-        hardware("physical-layer { sync | async }",
-                 "Configure sync/async physical layer on serial "
-                 "interface",
-                 {"physical-layer async"}),
-        hardware("compress <what:LINE>", "Set serial interface for compression", {"compress stac"}),
     };
     rows.front().write = [](Writer& out) {
         for (const auto& line : out.object<InterfaceConfig>().kept) {
             out.text(line);
         }
     };
+    auto more = hardware_lines();
+    std::move(more.begin(), more.end(), std::back_inserter(rows));
     return rows;
 }
 

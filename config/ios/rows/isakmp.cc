@@ -2,6 +2,7 @@
 #include "config/ios/rows/isakmp.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "config/ios/fields.h"
 
@@ -421,62 +422,9 @@ Row peer_endpoint_row() {
     return row;
 }
 
-}  // namespace
-
-std::optional<crypto::DhGroup> read_dh_group(const Args& args, const std::string& prefix) {
-    for (const auto& row : crypto::all_groups()) {
-        if (args.has(prefix + std::to_string(static_cast<unsigned>(row.id)))) {
-            return row.id;
-        }
-    }
-    return std::nullopt;
-}
-
-Keepalive read_keepalive(const Args& args) {
-    Keepalive keepalive;
-    keepalive.seconds = static_cast<std::uint16_t>(args.number("seconds"));
-    keepalive.retry_s = static_cast<std::uint8_t>(args.number("again", keepalive.retry_s));
-    keepalive.periodic = args.has("periodic");
-    return keepalive;
-}
-
-std::string keepalive_text(const Keepalive& keepalive) {
-    const bool retry = keepalive.retry_s != Keepalive{}.retry_s;
-    return fmt::format("{}{}{}",
-                       keepalive.seconds,
-                       retry ? fmt::format(" {}", keepalive.retry_s) : "",
-                       keepalive.periodic ? " periodic" : "");
-}
-
-Rows keyring_rows() {
+/// What is set for all peers.
+Rows global_rows() {
     return {
-        keyring_row(),
-        examples({"description keys of the spokes"},
-                 text_row(Mode::keyring,
-                          "description",
-                          "LINE",
-                          &Keyring::description,
-                          "Keyring description|text: Text")),
-        keyring_key_row(),
-    };
-}
-
-Rows isakmp_rows() {
-    return {
-        enable_row(),
-        policy_row(),
-        encryption_row(),
-        hash_row(),
-        authentication_row(),
-        group_row(),
-        examples({"lifetime 3600"},
-                 number_row(Mode::isakmp_policy,
-                            "lifetime",
-                            "60-86400",
-                            &IsakmpPolicy::lifetime_s,
-                            "Set lifetime for ISAKMP security association|value: "
-                            "lifetime in seconds")),
-        key_row(),
         at(Place::isakmp,
            choice_row(Mode::global,
                       "crypto isakmp identity",
@@ -539,6 +487,68 @@ Rows isakmp_rows() {
                           "Configure the maximum number of ISAKMP security associations|value: Max "
                           "active IKE SAs"))),
     };
+}
+
+}  // namespace
+
+std::optional<crypto::DhGroup> read_dh_group(const Args& args, const std::string& prefix) {
+    for (const auto& row : crypto::all_groups()) {
+        if (args.has(prefix + std::to_string(static_cast<unsigned>(row.id)))) {
+            return row.id;
+        }
+    }
+    return std::nullopt;
+}
+
+Keepalive read_keepalive(const Args& args) {
+    Keepalive keepalive;
+    keepalive.seconds = static_cast<std::uint16_t>(args.number("seconds"));
+    keepalive.retry_s = static_cast<std::uint8_t>(args.number("again", keepalive.retry_s));
+    keepalive.periodic = args.has("periodic");
+    return keepalive;
+}
+
+std::string keepalive_text(const Keepalive& keepalive) {
+    const bool retry = keepalive.retry_s != Keepalive{}.retry_s;
+    return fmt::format("{}{}{}",
+                       keepalive.seconds,
+                       retry ? fmt::format(" {}", keepalive.retry_s) : "",
+                       keepalive.periodic ? " periodic" : "");
+}
+
+Rows keyring_rows() {
+    return {
+        keyring_row(),
+        examples({"description keys of the spokes"},
+                 text_row(Mode::keyring,
+                          "description",
+                          "LINE",
+                          &Keyring::description,
+                          "Keyring description|text: Text")),
+        keyring_key_row(),
+    };
+}
+
+Rows isakmp_rows() {
+    Rows rows{
+        enable_row(),
+        policy_row(),
+        encryption_row(),
+        hash_row(),
+        authentication_row(),
+        group_row(),
+        examples({"lifetime 3600"},
+                 number_row(Mode::isakmp_policy,
+                            "lifetime",
+                            "60-86400",
+                            &IsakmpPolicy::lifetime_s,
+                            "Set lifetime for ISAKMP security association|value: "
+                            "lifetime in seconds")),
+        key_row(),
+    };
+    auto more = global_rows();
+    std::move(more.begin(), more.end(), std::back_inserter(rows));
+    return rows;
 }
 
 }  // namespace viaduct::ios

@@ -1,14 +1,13 @@
-#include "controlplane/aaa/engine.h"
-
 #include <catch2/catch.hpp>
 
+#include "controlplane/aaa/engine.h"
 #include "crypto/primitives.h"
 
 namespace viaduct::aaa {
 namespace {
 
 class Silent final : public LogSink {
- public:
+public:
     void on_message(const LogMessage& /*message*/) override {}
 };
 
@@ -27,7 +26,8 @@ TEST_CASE("RADIUS: the login of RFC 2865, section 7.1") {
     const auto request = parse_radius(kRfcRequest);
     REQUIRE(request);
     CHECK(write_radius(*request) == kRfcRequest);
-    const auto hidden = hide_password(as_bytes("arctangent"), as_bytes("xyzzy5461"), request->authenticator);
+    const auto hidden =
+        hide_password(as_bytes("arctangent"), as_bytes("xyzzy5461"), request->authenticator);
     CHECK(hidden == request->find(kUserPassword)->value);
     CHECK(response_is_genuine(kRfcAccept, request->authenticator, as_bytes("xyzzy5461")));
     CHECK_FALSE(response_is_genuine(kRfcAccept, request->authenticator, as_bytes("xyzzy5462")));
@@ -57,16 +57,20 @@ struct Bench {
         config.system.users["vpnuser"].password = {7, "121A0C041104"};
         config.aaa.login["clientauth"].methods = {Method::local};
         config.aaa.login["remote"].methods = {Method::radius, Method::local};
-        config.aaa.radius_servers = {{kServer1, 1812, 1813, {0, "secret1"}}, {kServer2, 1812, 1813, {0, "secret2"}}};
+        config.aaa.radius_servers = {{kServer1, 1812, 1813, {0, "secret1"}},
+                                     {kServer2, 1812, 1813, {0, "secret2"}}};
         config.aaa.radius_timeout_s = 2;
         config.aaa.radius_retransmit = 1;
         engine.configure(config);
     }
+
     void login(const char* list, const char* user, std::string_view password) {
         engine.authenticate(kStart, {1, list, user, Secret(as_bytes(password)), ""});
     }
+
     std::vector<Decision> decisions;
     std::vector<SendPacket> sent;
+
     void take() {
         for (auto& action : engine.take_actions()) {
             if (auto* decision = std::get_if<Decision>(&action)) {
@@ -76,16 +80,22 @@ struct Bench {
             }
         }
     }
+
     /// What a server with this secret would answer.
-    static Bytes answer(const SendPacket& request, RadiusCode code, std::string_view secret,
+    static Bytes answer(const SendPacket& request,
+                        RadiusCode code,
+                        std::string_view secret,
                         std::vector<RadiusAttribute> attributes = {}) {
         auto packet = *parse_radius(request.payload);
         const auto authenticator = packet.authenticator;
         packet.code = static_cast<std::uint8_t>(code);
         packet.attributes = std::move(attributes);
         auto bytes = write_radius(packet);
-        const auto digest = crypto::digest(
-            crypto::Hash::md5, {BytesView(bytes).first(4), authenticator, BytesView(bytes).subspan(20), as_bytes(secret)});
+        const auto digest = crypto::digest(crypto::Hash::md5,
+                                           {BytesView(bytes).first(4),
+                                            authenticator,
+                                            BytesView(bytes).subspan(20),
+                                            as_bytes(secret)});
         std::copy(digest.begin(), digest.end(), bytes.begin() + 4);
         return bytes;
     }
@@ -116,8 +126,11 @@ TEST_CASE("RADIUS: accept with Framed-IP-Address and Class, reject, forgery") {
     CHECK(b.engine.counters().forged == 1);
     SECTION("accept") {
         const auto text = as_bytes("OU=sales;");
-        const auto right = Bench::answer(b.sent[0], RadiusCode::access_accept, "secret1",
-                                         {{kFramedIpAddress, from_hex("0a050507")}, {kClass, Bytes(text.begin(), text.end())}});
+        const auto right = Bench::answer(
+            b.sent[0],
+            RadiusCode::access_accept,
+            "secret1",
+            {{kFramedIpAddress, from_hex("0a050507")}, {kClass, Bytes(text.begin(), text.end())}});
         b.engine.on_packet(kStart, kServer1, L4Port{1812}, Engine::kLocalPort, right);
         b.take();
         REQUIRE(b.decisions.size() == 1);
@@ -126,7 +139,10 @@ TEST_CASE("RADIUS: accept with Framed-IP-Address and Class, reject, forgery") {
         CHECK(b.decisions[0].group == "sales");
     }
     SECTION("reject ends it: the local table is not asked") {
-        b.engine.on_packet(kStart, kServer1, L4Port{1812}, Engine::kLocalPort,
+        b.engine.on_packet(kStart,
+                           kServer1,
+                           L4Port{1812},
+                           Engine::kLocalPort,
                            Bench::answer(b.sent[0], RadiusCode::access_reject, "secret1"));
         b.take();
         REQUIRE(b.decisions.size() == 1);

@@ -1,13 +1,14 @@
-#include "controlplane/arp/engine.h"
-
 #include <catch2/catch.hpp>
+
+#include "controlplane/arp/engine.h"
 
 namespace viaduct::arp {
 namespace {
 
 class Silent final : public LogSink {
- public:
+public:
     void on_message(const LogMessage& message) override { last = message.text; }
+
     std::string last;
 };
 
@@ -24,8 +25,12 @@ struct Bench {
     Engine engine{log, [](IfIndex, Ipv4Address a) { return a == Ipv4Address(99, 0, 0, 1); }};
 
     Bench() {
-        engine.configure(kStart, {{kIf, *config::InterfaceName::parse("Fa0/0"), true, kOwn, {{kOwnIp, 24}}}}, {});
+        engine.configure(
+            kStart,
+            {{kIf, *config::InterfaceName::parse("Fa0/0"), true, kOwn, {{kOwnIp, 24}}}},
+            {});
     }
+
     template <typename T>
     std::vector<T> take() {
         std::vector<T> out;
@@ -51,7 +56,11 @@ TEST_CASE("ARP: an address that comes up is announced") {
     const auto frames = b.take<SendFrame>();
     REQUIRE(frames.size() == 1);
     CHECK(to_hex(frames[0].frame) ==
-          "ffffffffffff02000000000108060001080006040001" "020000000001" "0a000001" "000000000000" "0a000001");
+          "ffffffffffff02000000000108060001080006040001"
+          "020000000001"
+          "0a000001"
+          "000000000000"
+          "0a000001");
 }
 
 TEST_CASE("ARP: a request for us is answered and the asker learned") {
@@ -61,11 +70,16 @@ TEST_CASE("ARP: a request for us is answered and the asker learned") {
     const auto frames = b.take<SendFrame>();
     REQUIRE(frames.size() == 1);
     CHECK(to_hex(frames[0].frame) ==
-          "02000000000202000000000108060001080006040002" "020000000001" "0a000001" "020000000002" "0a000002");
+          "02000000000202000000000108060001080006040002"
+          "020000000001"
+          "0a000001"
+          "020000000002"
+          "0a000002");
     CHECK(b.engine.find(kIf, kPeerIp) == kPeer);
 }
 
-TEST_CASE("ARP: packets wait for the answer, then go in order; without one they come back unreachable") {
+TEST_CASE(
+    "ARP: packets wait for the answer, then go in order; without one they come back unreachable") {
     Bench b;
     b.engine.take_actions();
     for (std::uint8_t i = 0; i < 10; ++i) {
@@ -136,7 +150,8 @@ TEST_CASE("ARP: strangers, truncations, duplicates and proxies") {
 
 TEST_CASE("ARP: unresolved addresses are bounded") {
     Bench b;
-    b.engine.configure(kStart, {{kIf, *config::InterfaceName::parse("Fa0/0"), true, kOwn, {{kOwnIp, 8}}}}, {});
+    b.engine.configure(
+        kStart, {{kIf, *config::InterfaceName::parse("Fa0/0"), true, kOwn, {{kOwnIp, 8}}}}, {});
     for (std::uint32_t i = 0; i < 5000; ++i) {
         b.engine.on_wanted(kStart, kIf, Ipv4Address(0x0A010000U + i), IfIndex{2}, Bytes{1});
     }

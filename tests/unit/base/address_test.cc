@@ -8,8 +8,15 @@ namespace {
 TEST_CASE("An IPv4 address is four decimal octets and nothing else") {
     CHECK(Ipv4Address::parse("10.1.2.255") == Ipv4Address(10, 1, 2, 255));
     CHECK(Ipv4Address(1, 2, 3, 4).to_string() == "1.2.3.4");
-    for (const auto* bad : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1..2.3", "a.b.c.d", "1.2.3.4 ",
-                            "0001.2.3.4", "+1.2.3.4"}) {
+    for (const auto* bad : {"",
+                            "1.2.3",
+                            "1.2.3.4.5",
+                            "256.1.1.1",
+                            "1..2.3",
+                            "a.b.c.d",
+                            "1.2.3.4 ",
+                            "0001.2.3.4",
+                            "+1.2.3.4"}) {
         CHECK_FALSE(Ipv4Address::parse(bad));
     }
 }

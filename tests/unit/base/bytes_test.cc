@@ -34,7 +34,9 @@ TEST_CASE("What a writer writes a reader reads") {
     writer.u8(1).u16(2).u24(3).u32(4).u64(5).address(Ipv4Address(1, 2, 3, 4)).zeros(2);
     writer.patch_u16(1, 0xABCD);
     const auto bytes = writer.take();
-    CHECK(to_hex(bytes) == "01abcd00000300000004000000000000000501020304" "0000");
+    CHECK(to_hex(bytes) ==
+          "01abcd00000300000004000000000000000501020304"
+          "0000");
 }
 
 TEST_CASE("Hexadecimal text must be whole") {

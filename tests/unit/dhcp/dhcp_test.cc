@@ -7,8 +7,9 @@ namespace viaduct::dhcp {
 namespace {
 
 class Silent final : public LogSink {
- public:
+public:
     void on_message(const LogMessage& message) override { last = message.text; }
+
     std::string last;
 };
 
@@ -41,12 +42,21 @@ struct Bench {
         config.excluded = {{Ipv4Address(10, 100, 2, 1), Ipv4Address(10, 100, 2, 101)}};
         configure_server();
     }
+
     void configure_server() {
-        server.configure(config, {{kServerIf, true, kServerIp, 24, *MacAddress::parse("0200.0000.00ff"), {}}});
+        server.configure(
+            config, {{kServerIf, true, kServerIp, 24, *MacAddress::parse("0200.0000.00ff"), {}}});
     }
+
     static ClientInterface interface(bool up = true, const char* mac = "0200.0000.0001") {
-        return {kClientIf, *config::InterfaceName::parse("Fa0/0"), *MacAddress::parse(mac), up, "", "Spoke"};
+        return {kClientIf,
+                *config::InterfaceName::parse("Fa0/0"),
+                *MacAddress::parse(mac),
+                up,
+                "",
+                "Spoke"};
     }
+
     void run(TimePoint now) {
         for (int round = 0; round < 8; ++round) {
             for (auto& action : client.take_actions()) {
@@ -72,6 +82,7 @@ struct Bench {
             }
         }
     }
+
     /// Lets time pass from deadline to deadline.
     void until(TimePoint end) {
         while (std::min(client.next_deadline(), server.next_deadline()) <= end) {
@@ -171,8 +182,9 @@ TEST_CASE("The server: one client, one address; manual bindings; a full pool") {
         m.set_type(MessageType::discover);
         b.server.on_request(kStart, kServerIf, Ipv4Address{}, kAll, m);
         const auto actions = b.server.take_actions();
-        return actions.empty() ? std::nullopt
-                               : std::optional(parse(std::get<ServerReply>(actions.front()).payload)->yiaddr);
+        return actions.empty()
+                   ? std::nullopt
+                   : std::optional(parse(std::get<ServerReply>(actions.front()).payload)->yiaddr);
     };
     CHECK(discover(0x99) == Ipv4Address(10, 100, 2, 200));
     const auto first = discover(1);
@@ -219,7 +231,8 @@ TEST_CASE("The relay fills giaddr, counts hops, and brings the answer back") {
     CHECK(parse(std::get<ServerReply>(actions[0]).payload)->yiaddr == Ipv4Address(10, 2, 2, 1));
 }
 
-TEST_CASE("DHCP messages: every truncation up to the options is refused, and what is written is read") {
+TEST_CASE(
+    "DHCP messages: every truncation up to the options is refused, and what is written is read") {
     Message message;
     message.reply = true;
     message.xid = 0x12345678;

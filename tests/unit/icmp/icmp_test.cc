@@ -1,14 +1,13 @@
-#include "controlplane/icmp/engine.h"
-
 #include <catch2/catch.hpp>
 
+#include "controlplane/icmp/engine.h"
 #include "dataplane/base/checksum.h"
 
 namespace viaduct::icmp {
 namespace {
 
 class Silent final : public LogSink {
- public:
+public:
     void on_message(const LogMessage& /*message*/) override {}
 };
 

@@ -9,11 +9,15 @@ constexpr IfIndex kFa00{1};
 constexpr IfIndex kFa01{2};
 
 Route connected(const char* prefix, IfIndex interface) {
-    return {*Ipv4Prefix::parse(prefix), Source::connected, 0, 0, {{interface, std::nullopt, false}}};
+    return {
+        *Ipv4Prefix::parse(prefix), Source::connected, 0, 0, {{interface, std::nullopt, false}}};
 }
 
 Route via(const char* prefix, const char* gateway, std::uint8_t distance = 1) {
-    return {*Ipv4Prefix::parse(prefix), Source::static_route, distance, 0,
+    return {*Ipv4Prefix::parse(prefix),
+            Source::static_route,
+            distance,
+            0,
             {{std::nullopt, Ipv4Address::parse(gateway), false}}};
 }
 
@@ -83,8 +87,12 @@ TEST_CASE("Of one prefix the lowest distance wins; equal paths share") {
     Rib rib;
     rib.offer(connected("10.0.0.0/24", kFa00));
     rib.offer(connected("10.0.1.0/24", kFa01));
-    Route eigrp{*Ipv4Prefix::parse("50.0.0.0/8"), Source::eigrp, 90, 1000,
-                {{kFa00, Ipv4Address(10, 0, 0, 2), false}, {kFa01, Ipv4Address(10, 0, 1, 2), false}}};
+    Route eigrp{
+        *Ipv4Prefix::parse("50.0.0.0/8"),
+        Source::eigrp,
+        90,
+        1000,
+        {{kFa00, Ipv4Address(10, 0, 0, 2), false}, {kFa01, Ipv4Address(10, 0, 1, 2), false}}};
     rib.offer(eigrp);
     rib.commit();
     CHECK(rib.look_up(Ipv4Address(50, 0, 0, 1)).paths.size() == 2);
