@@ -105,7 +105,7 @@ public:
     /// Off: the router and all it knew are gone. On: a new one from its startup configuration.
     Result<void> power(std::string_view router, bool on);
 
-    /// Refused configuration lines so far, as the router would show them when it starts.
+    /// Configuration lines that were refused or warned of so far, as "file:line: why" with the line below.
     [[nodiscard]] const std::string& problems() const { return problems_; }
 
     // ── parts; the name must exist (VIADUCT_CHECK) ──
