@@ -118,8 +118,8 @@ struct EspEngine::State {
     State(State&&) = delete;
     State& operator=(State&&) = delete;
 
-    void encrypt_gcm(EspOp& op);
-    void decrypt_gcm(EspOp& op);
+    void encrypt_gcm(EspOp& op) const;
+    void decrypt_gcm(EspOp& op) const;
     void call_gcm(const EspKey& key, Direction direction, const GcmRun& run) const;
 
     template <Direction kDirection>
@@ -214,7 +214,7 @@ void EspEngine::State::call_gcm(const EspKey& key, Direction direction, const Gc
 
 // RFC 4106, section 5: the AAD is SPI and sequence number. RFC 4543, section 3: GMAC's is the whole
 // packet with the IV, and nothing is encrypted.
-void EspEngine::State::encrypt_gcm(EspOp& op) {
+void EspEngine::State::encrypt_gcm(EspOp& op) const {
     const EspKey& key = *op.key;
     op.ok = has_good_length(key, op.esp_length);
     if (!op.ok) {
@@ -241,7 +241,7 @@ void EspEngine::State::encrypt_gcm(EspOp& op) {
     std::memcpy(iv, &wire_iv, sizeof(wire_iv));
 }
 
-void EspEngine::State::decrypt_gcm(EspOp& op) {
+void EspEngine::State::decrypt_gcm(EspOp& op) const {
     const EspKey& key = *op.key;
     op.ok = false;
     if (!has_good_length(key, op.esp_length)) {

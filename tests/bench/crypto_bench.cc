@@ -11,6 +11,7 @@
 #include "crypto/dh.h"
 #include "crypto/esp_cipher.h"
 #include "crypto/primitives.h"
+#include "dataplane/base/check.h"
 
 namespace viaduct::crypto {
 namespace {
@@ -117,15 +118,60 @@ void print_row(
                 rate.per_second * static_cast<double>(payload) * 8 / 1e9);
 }
 
+/// Deciphering destroys its input, so the packets are sealed afresh outside of the measurement.
+Rate measure_decrypt(std::chrono::milliseconds time, EspEngine& engine, Traffic& traffic) {
+    std::uint64_t best = ~std::uint64_t{0};
+    std::chrono::duration<double> spent{};
+    std::size_t rounds = 0;
+    while (spent < time) {
+        traffic.use(traffic.out);
+        engine.encrypt(traffic.ops);
+        traffic.use(traffic.in);
+        const auto start = Clock::now();
+        const auto t = __rdtsc();
+        engine.decrypt(traffic.ops);
+        best = std::min<std::uint64_t>(best, __rdtsc() - t);
+        spent += Clock::now() - start;
+        ++rounds;
+        for (const auto& op : traffic.ops) {
+            VIADUCT_CHECK(op.ok);
+        }
+    }
+    return {static_cast<double>(rounds * kBurst) / spent.count(),
+            static_cast<double>(best) / kBurst};
+}
+
+void bench_suite(const Suite& suite, std::chrono::milliseconds time, EspEngine& engine) {
+    for (const auto payload : kPayloads) {
+        for (const std::size_t n_keys : {std::size_t{1}, kBurst}) {
+            Traffic traffic{suite, payload, n_keys, EspTuning::measured()};
+            const auto encrypt = measure(time, kBurst, [&] { engine.encrypt(traffic.ops); });
+            print_row(suite.name, "encrypt", payload, n_keys, encrypt);
+            const auto decrypt = measure_decrypt(time, engine, traffic);
+            print_row(suite.name, "decrypt", payload, n_keys, decrypt);
+        }
+    }
+}
+
+const char* name_of(DesPath path) {
+    switch (path) {
+    case DesPath::ipsec_mb:
+        return "IPsec-MB";
+    case DesPath::openssl:
+        return "OpenSSL";
+    case DesPath::bitslice:
+        return "bit-slicing";
+    }
+    return "";
+}
+
 void bench_esp(std::chrono::milliseconds time) {
     SystemRandom random;
-    const auto tuning = EspTuning::measured();
-    EspEngine engine{random, tuning};
-    std::printf("ESP, bursts of %zu, %.*s, DES by %s\n",
+    EspEngine engine{random};
+    std::printf("ESP, bursts of %zu, %s, DES by %s\n",
                 kBurst,
-                static_cast<int>(engine.name().size()),
-                engine.name().data(),
-                tuning.des == DesPath::ipsec_mb ? "IPsec-MB" : "OpenSSL");
+                std::string{engine.name()}.c_str(),
+                name_of(EspTuning::measured().des));
     std::printf("%-15s %-8s %6s %6s %9s %9s %8s\n",
                 "suite",
                 "way",
@@ -135,41 +181,7 @@ void bench_esp(std::chrono::milliseconds time) {
                 "cycles",
                 "Gbit/s");
     for (const auto& suite : kSuites) {
-        for (const auto payload : kPayloads) {
-            for (const std::size_t n_keys : {std::size_t{1}, kBurst}) {
-                Traffic traffic{suite, payload, n_keys, tuning};
-                const auto encrypt = measure(time, kBurst, [&] { engine.encrypt(traffic.ops); });
-                print_row(suite.name, "encrypt", payload, n_keys, encrypt);
-                // Decryption destroys its input: each round checks the ICV of garbage, except that
-                // the packets are sealed afresh outside the measurement.
-                std::uint64_t best = ~std::uint64_t{0};
-                std::chrono::duration<double> spent{};
-                std::size_t rounds = 0;
-                while (spent < time) {
-                    traffic.use(traffic.out);
-                    engine.encrypt(traffic.ops);
-                    traffic.use(traffic.in);
-                    const auto start = Clock::now();
-                    const auto t = __rdtsc();
-                    engine.decrypt(traffic.ops);
-                    best = std::min<std::uint64_t>(best, __rdtsc() - t);
-                    spent += Clock::now() - start;
-                    ++rounds;
-                    for (const auto& op : traffic.ops) {
-                        if (!op.ok) {
-                            std::puts("a packet was refused");
-                            std::exit(1);
-                        }
-                    }
-                }
-                print_row(suite.name,
-                          "decrypt",
-                          payload,
-                          n_keys,
-                          {static_cast<double>(rounds * kBurst) / spent.count(),
-                           static_cast<double>(best) / kBurst});
-            }
-        }
+        bench_suite(suite, time, engine);
     }
 }
 
@@ -181,9 +193,7 @@ void bench_dh(std::chrono::milliseconds time) {
         const auto peer = dh_generate(row.id, random);
         const auto rate = measure(time, 1, [&] {
             const auto own = dh_generate(row.id, random);
-            if (!dh_shared(row.id, own, peer.public_value)) {
-                std::exit(1);
-            }
+            VIADUCT_CHECK(dh_shared(row.id, own, peer.public_value).has_value());
         });
         std::printf("%-18.*s %12.0f\n",
                     static_cast<int>(row.show_name.size()),

@@ -65,6 +65,12 @@ Bytes minus_one(Bytes number) {
     return number;
 }
 
+Bytes power_of_two(DhGroup group, std::size_t exponent) {
+    Bytes out(info(group).public_bytes);
+    out[out.size() - 1 - exponent / 8] = static_cast<std::uint8_t>(1U << exponent % 8);
+    return out;
+}
+
 /// The first 64 and the last 64 bits of every MODP prime are ones, so p-1 ends in …FE.
 Bytes prime_of_768() {
     return from_hex(
@@ -111,20 +117,18 @@ TEST_CASE("every group: both sides agree, lengths are the table's, the seed deci
 }
 
 TEST_CASE("MODP: small exponents give powers of two, padded to the modulus") {
-    for (const auto& row : all_groups()) {
-        if (row.public_bytes != row.shared_bytes) {
-            continue;
-        }
-        const auto pair = dh_from_private(row.id, from_hex("10"));
+    for (const auto group : {DhGroup::modp768,
+                             DhGroup::modp1024,
+                             DhGroup::modp1536,
+                             DhGroup::modp2048,
+                             DhGroup::modp3072,
+                             DhGroup::modp4096}) {
+        const auto pair = dh_from_private(group, from_hex("10"));
         REQUIRE(pair);
-        Bytes expected(row.public_bytes);
-        expected[row.public_bytes - 3] = 1;
-        CHECK(pair->public_value == expected);
-        const auto shared = dh_shared(row.id, *pair, expected);  // 2^256
+        CHECK(pair->public_value == power_of_two(group, 16));
+        const auto shared = dh_shared(group, *pair, pair->public_value);
         REQUIRE(shared);
-        Bytes power(row.public_bytes);
-        power[row.public_bytes - 33] = 1;
-        CHECK(to_hex(shared->view()) == to_hex(power));
+        CHECK(to_hex(shared->view()) == to_hex(power_of_two(group, 256)));
     }
 }
 
