@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-
 #include <fmt/format.h>
 
 #include "crypto/esp_reference.h"
@@ -35,7 +34,11 @@ constexpr std::uint32_t kMostFrames = 65536;
 constexpr std::size_t kRound = 16384;  // packets between two looks at the clock
 constexpr auto kVirtualNow = TimePoint{Duration{1'000'000'000}};
 
-Bytes frame_of(MacAddress to, MacAddress from, Ipv4Address source, Ipv4Address destination, std::uint16_t bytes) {
+Bytes frame_of(MacAddress to,
+               MacAddress from,
+               Ipv4Address source,
+               Ipv4Address destination,
+               std::uint16_t bytes) {
     ByteWriter w;
     w.bytes(to.octets()).bytes(from.octets()).u16(0x0800);
     ByteWriter ip;
@@ -106,7 +109,8 @@ Ipv4Prefix prefix_of(std::uint32_t i, std::uint32_t count) {
     }
     const std::uint32_t scattered = i * 0x9E3779B1U;
     const std::uint32_t address = 0x01000000U + scattered % 0xDE000000U;
-    return Ipv4Prefix{Ipv4Address{address >> 24U == 127 ? address + 0x01000000U : address}, 18 + i % 8};
+    return Ipv4Prefix{Ipv4Address{address >> 24U == 127 ? address + 0x01000000U : address},
+                      18 + i % 8};
 }
 
 Selector selector_of(std::uint32_t i, std::uint32_t count) {
@@ -150,7 +154,8 @@ public:
 
     Result<BenchResult> run() {
         if (o_.frame_bytes.empty() || o_.entries == 0 || o_.routes == 0 || o_.seconds <= 0) {
-            return failure("a benchmark needs frames, at least one route and entry, and a time above 0");
+            return failure(
+                "a benchmark needs frames, at least one route and entry, and a time above 0");
         }
         if (auto ready = prepare(); !ready) {
             return tl::unexpected(ready.error());
@@ -184,7 +189,7 @@ private:
     Result<void> check_esp(BytesView in, BytesView esp);
 
     BenchOptions o_;
-    Rig near_;                  // encrypts; for esp_in it makes the packets
+    Rig near_;  // encrypts; for esp_in it makes the packets
     std::unique_ptr<Rig> far_;  // decrypts: esp_in
     SeededRandom random_{1};
     std::vector<SaParameters> sas_;
@@ -202,23 +207,23 @@ Result<void> Bench::prepare() {
     plane.set_route(Ipv4Prefix{kNearGateway, 32}, near_.local);
     plane.commit_routes();
     switch (o_.path) {
-        case Path::forward:
-            return {};
-        case Path::forward_acl:
-            prepare_acl();
-            return {};
-        case Path::esp_out:
-        case Path::esp_in:
-            return prepare_esp();
-        case Path::gre_out:
-            prepare_tunnel();
-            return {};
-        case Path::gre_esp_out:
-            if (auto ready = prepare_esp(); !ready) {
-                return ready;
-            }
-            prepare_tunnel();
-            return {};
+    case Path::forward:
+        return {};
+    case Path::forward_acl:
+        prepare_acl();
+        return {};
+    case Path::esp_out:
+    case Path::esp_in:
+        return prepare_esp();
+    case Path::gre_out:
+        prepare_tunnel();
+        return {};
+    case Path::gre_esp_out:
+        if (auto ready = prepare_esp(); !ready) {
+            return ready;
+        }
+        prepare_tunnel();
+        return {};
     }
     return {};
 }
@@ -318,7 +323,8 @@ void Bench::prepare_acl() {
     std::vector<AclRule> rules;
     for (std::uint32_t i = 0; i + 1 < o_.entries; ++i) {
         AclRule deny;
-        deny.selector.source = Ipv4Address{172, 16, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)};
+        deny.selector.source =
+            Ipv4Address{172, 16, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)};
         deny.selector.source_mask = mask_of(32);
         rules.push_back(deny);
     }
@@ -339,20 +345,26 @@ void Bench::make_frames() {
         const auto step = std::max(1U, targets / kMostFrames);
         const auto target = static_cast<std::uint32_t>(std::uint64_t{i / sizes} * step % targets);
         const auto prefix = prefix_of(target, targets);
-        frames_.add(frame_of(kInsideMac, kHostMac, Ipv4Address{10, 1, 0, 2},
-                             Ipv4Address{prefix.network().value() + 1}, o_.frame_bytes[i % sizes]));
+        frames_.add(frame_of(kInsideMac,
+                             kHostMac,
+                             Ipv4Address{10, 1, 0, 2},
+                             Ipv4Address{prefix.network().value() + 1},
+                             o_.frame_bytes[i % sizes]));
         frame_bits_ += std::uint64_t{o_.frame_bytes[i % sizes]} * 8;
     }
 }
 
 void Bench::finish(BenchResult& r, std::uint64_t cycles, Plane& plane) {
     r.packets_per_second = static_cast<double>(r.packets) / r.seconds;
-    r.gigabits_per_second =
-        r.packets_per_second * static_cast<double>(frame_bits_) / static_cast<double>(frames_.size()) / 1e9;
-    r.cycles_per_packet = static_cast<double>(cycles) / static_cast<double>(std::max<std::uint64_t>(r.packets, 1));
+    r.gigabits_per_second = r.packets_per_second * static_cast<double>(frame_bits_) /
+                            static_cast<double>(frames_.size()) / 1e9;
+    r.cycles_per_packet =
+        static_cast<double>(cycles) / static_cast<double>(std::max<std::uint64_t>(r.packets, 1));
     for (const auto& s : plane.stage_counters()) {
         if (s.packets != 0) {
-            r.stages.push_back({s.stage, s.packets, s.vectors,
+            r.stages.push_back({s.stage,
+                                s.packets,
+                                s.vectors,
                                 static_cast<double>(s.cycles) / static_cast<double>(s.packets),
                                 static_cast<double>(s.cycles) / static_cast<double>(cycles)});
         }
@@ -409,7 +421,8 @@ BenchResult Bench::measure_inbound() {
         near_.source->load(&slice, kRound);
         near_.run_dry();
         for (std::size_t i = 0; i < encrypted.size(); ++i) {
-            std::copy(kInsideMac.octets().begin(), kInsideMac.octets().end(),
+            std::copy(kInsideMac.octets().begin(),
+                      kInsideMac.octets().end(),
                       encrypted.bytes.begin() + encrypted.offsets[i]);
         }
         far_->source->load(&encrypted, encrypted.size());
@@ -442,7 +455,8 @@ Result<void> Bench::check(BenchResult& r) {
         for (const auto& d : (far_ ? *far_ : near_).plane.drop_counters()) {
             why += d.packets == 0 ? "" : fmt::format(" {}={}", d.reason, d.packets);
         }
-        return failure(fmt::format("{} of {} packets were lost:{}", r.lost, r.lost + r.packets, why));
+        return failure(
+            fmt::format("{} of {} packets were lost:{}", r.lost, r.lost + r.packets, why));
     }
     FrameStore encrypted;
     FrameStore out;
@@ -454,7 +468,8 @@ Result<void> Bench::check(BenchResult& r) {
         encrypted = std::move(out);
         out = {};
         for (std::size_t i = 0; i < encrypted.size(); ++i) {
-            std::copy(kInsideMac.octets().begin(), kInsideMac.octets().end(),
+            std::copy(kInsideMac.octets().begin(),
+                      kInsideMac.octets().end(),
                       encrypted.bytes.begin() + encrypted.offsets[i]);
         }
         far_->sink->keep_in(&out);
@@ -487,28 +502,29 @@ Bytes forwarded(BytesView ip, unsigned hops) {
 }
 
 Result<void> Bench::check_frame(BytesView in, BytesView out) {
-    if (out.size() < 34 || !std::equal(kPeerMac.octets().begin(), kPeerMac.octets().end(), out.begin()) ||
+    if (out.size() < 34 ||
+        !std::equal(kPeerMac.octets().begin(), kPeerMac.octets().end(), out.begin()) ||
         internet_checksum(out.subspan(14, 20)) != 0) {
         return failure("wrong Ethernet header or IP checksum");
     }
     const auto ip = out.subspan(14);
     const auto expected = forwarded(in.subspan(14), far_ ? 2 : 1);
     switch (o_.path) {
-        case Path::forward:
-        case Path::forward_acl:
-        case Path::esp_in:
-            if (!std::equal(ip.begin(), ip.end(), expected.begin(), expected.end())) {
-                return failure("it is not the packet that went in");
-            }
-            return {};
-        case Path::gre_out:
-            if (!std::equal(ip.begin() + 28, ip.end(), expected.begin(), expected.end())) {
-                return failure("it is not the packet that went in, in GRE");
-            }
-            return {};
-        case Path::esp_out:
-        case Path::gre_esp_out:
-            return check_esp(expected, ip.subspan(o_.udp ? 28 : 20));
+    case Path::forward:
+    case Path::forward_acl:
+    case Path::esp_in:
+        if (!std::equal(ip.begin(), ip.end(), expected.begin(), expected.end())) {
+            return failure("it is not the packet that went in");
+        }
+        return {};
+    case Path::gre_out:
+        if (!std::equal(ip.begin() + 28, ip.end(), expected.begin(), expected.end())) {
+            return failure("it is not the packet that went in, in GRE");
+        }
+        return {};
+    case Path::esp_out:
+    case Path::gre_esp_out:
+        return check_esp(expected, ip.subspan(o_.udp ? 28 : 20));
     }
     return {};
 }
@@ -516,11 +532,13 @@ Result<void> Bench::check_frame(BytesView in, BytesView out) {
 Result<void> Bench::check_esp(BytesView expected, BytesView esp) {
     ByteReader spi_reader(esp);
     const Spi spi{spi_reader.u32()};
-    const auto sa = std::find_if(sas_.begin(), sas_.end(), [spi](const auto& s) { return s.spi == spi; });
+    const auto sa =
+        std::find_if(sas_.begin(), sas_.end(), [spi](const auto& s) { return s.spi == spi; });
     if (sa == sas_.end()) {
         return failure("no SA has this SPI");
     }
-    const auto reference = crypto::EspReference::make(sa->cipher, sa->auth, sa->cipher_key.view(), sa->auth_key.view());
+    const auto reference = crypto::EspReference::make(
+        sa->cipher, sa->auth, sa->cipher_key.view(), sa->auth_key.view());
     if (!reference) {
         return tl::unexpected(reference.error());
     }
@@ -530,7 +548,8 @@ Result<void> Bench::check_esp(BytesView expected, BytesView esp) {
     }
     const auto start = 8 + info(sa->cipher).iv_bytes + (o_.path == Path::gre_esp_out ? 8U : 0U);
     const auto inner = BytesView(*opened).subspan(start);
-    if (inner.size() < expected.size() || !std::equal(expected.begin(), expected.end(), inner.begin())) {
+    if (inner.size() < expected.size() ||
+        !std::equal(expected.begin(), expected.end(), inner.begin())) {
         return failure("what was encrypted is not the packet that went in");
     }
     return {};
@@ -538,6 +557,8 @@ Result<void> Bench::check_esp(BytesView expected, BytesView esp) {
 
 }  // namespace
 
-Result<BenchResult> run_bench(const BenchOptions& options) { return Bench(options).run(); }
+Result<BenchResult> run_bench(const BenchOptions& options) {
+    return Bench(options).run();
+}
 
 }  // namespace viaduct::dataplane

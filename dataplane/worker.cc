@@ -25,10 +25,23 @@ Parcel* parcel_of(rte_mbuf* buffer) {
 }  // namespace
 
 std::string_view stage_name(Stage stage) {
-    static constexpr std::array<std::string_view, kStageCount> kNames{
-        "rx",     "ethernet", "ip4-input",       "input-features", "route",   "routed",
-        "local",  "esp-in",   "gre-in",          "output-features", "crypto-map", "gre-out",
-        "esp-out", "cipher",   "adjacency",       "inject",         "tx"};
+    static constexpr std::array<std::string_view, kStageCount> kNames{"rx",
+                                                                      "ethernet",
+                                                                      "ip4-input",
+                                                                      "input-features",
+                                                                      "route",
+                                                                      "routed",
+                                                                      "local",
+                                                                      "esp-in",
+                                                                      "gre-in",
+                                                                      "output-features",
+                                                                      "crypto-map",
+                                                                      "gre-out",
+                                                                      "esp-out",
+                                                                      "cipher",
+                                                                      "adjacency",
+                                                                      "inject",
+                                                                      "tx"};
     return kNames[static_cast<std::size_t>(stage)];
 }
 

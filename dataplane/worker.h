@@ -73,10 +73,10 @@ struct EventRecord {
 
 /// What ESP puts before and behind the payload of one packet.
 struct EspLengths {
-    std::uint16_t before;   // outer header (tunnel mode), UDP, ESP, IV
+    std::uint16_t before;  // outer header (tunnel mode), UDP, ESP, IV
     std::uint16_t payload;  // what is encrypted, without padding
     std::uint16_t padding;
-    std::uint16_t total;    // of the outer packet
+    std::uint16_t total;  // of the outer packet
 };
 
 /// What a stage needs for the length of one vector: here, so that it is not laid out (and cleared) on the

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
-
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sys/prctl.h>

@@ -13,7 +13,7 @@ namespace viaduct::dataplane {
 
 enum class Idle : std::uint8_t {
     adaptive,  // without work it sleeps, from 50 µs to 500 µs: virtual ports, many routers on few processors
-    poll,      // never sleeps: NICs
+    poll,  // never sleeps: NICs
 };
 
 struct WorkerThreadOptions {

@@ -1,7 +1,6 @@
 #include "dataplane/ports/dpdk_port.h"
 
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include <rte_dev.h>
@@ -31,8 +30,18 @@ MacAddress from_dpdk(const rte_ether_addr& mac) {
 
 class DpdkPort final : public Port {
 public:
-    DpdkPort(std::uint16_t id, rte_device* device, unsigned queues, MacAddress mac, std::uint16_t mtu, std::string driver)
-        : id_(id), device_(device), queues_(queues), mac_(mac), mtu_(mtu), driver_(std::move(driver)) {}
+    DpdkPort(std::uint16_t id,
+             rte_device* device,
+             unsigned queues,
+             MacAddress mac,
+             std::uint16_t mtu,
+             std::string driver)
+        : id_(id),
+          device_(device),
+          queues_(queues),
+          mac_(mac),
+          mtu_(mtu),
+          driver_(std::move(driver)) {}
 
     ~DpdkPort() override {
         (void)rte_eth_dev_stop(id_);
@@ -46,7 +55,9 @@ public:
     DpdkPort& operator=(DpdkPort&&) = delete;
 
     std::size_t receive(unsigned queue, std::span<rte_mbuf*> out) override {
-        return rte_eth_rx_burst(id_, static_cast<std::uint16_t>(queue), out.data(),
+        return rte_eth_rx_burst(id_,
+                                static_cast<std::uint16_t>(queue),
+                                out.data(),
                                 static_cast<std::uint16_t>(out.size()));
     }
 
@@ -54,7 +65,9 @@ public:
         // Some drivers take only so many at a time.
         std::size_t sent = 0;
         while (sent < frames.size()) {
-            const auto n = rte_eth_tx_burst(id_, static_cast<std::uint16_t>(queue), frames.data() + sent,
+            const auto n = rte_eth_tx_burst(id_,
+                                            static_cast<std::uint16_t>(queue),
+                                            frames.data() + sent,
                                             static_cast<std::uint16_t>(frames.size() - sent));
             if (n == 0) {
                 break;
@@ -73,14 +86,22 @@ public:
         return rte_eth_link_get_nowait(id_, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
     }
 
-    [[nodiscard]] std::size_t max_frame() const override { return std::size_t{mtu_} + RTE_ETHER_HDR_LEN; }
+    [[nodiscard]] std::size_t max_frame() const override {
+        return std::size_t{mtu_} + RTE_ETHER_HDR_LEN;
+    }
 
     [[nodiscard]] PortStatistics statistics() const override {
         rte_eth_stats s{};
         if (rte_eth_stats_get(id_, &s) != 0) {
             return {};
         }
-        return {s.ipackets, s.ibytes, s.imissed, s.ierrors + s.rx_nombuf, s.opackets, s.obytes, s.oerrors};
+        return {s.ipackets,
+                s.ibytes,
+                s.imissed,
+                s.ierrors + s.rx_nombuf,
+                s.opackets,
+                s.obytes,
+                s.oerrors};
     }
 
     [[nodiscard]] std::string driver() const override { return driver_; }
@@ -120,7 +141,8 @@ private:
 };
 
 tl::unexpected<Error> refused(const DpdkPortOptions& o, std::string_view what, int status) {
-    return failure(fmt::format("port \"{}\": {}: {}", o.device, what, rte_strerror(status < 0 ? -status : rte_errno)));
+    return failure(fmt::format(
+        "port \"{}\": {}: {}", o.device, what, rte_strerror(status < 0 ? -status : rte_errno)));
 }
 
 Result<std::uint16_t> probe(const DpdkPortOptions& o) {
@@ -133,9 +155,11 @@ Result<std::uint16_t> probe(const DpdkPortOptions& o) {
         if (status == -EEXIST) {
             return failure(fmt::format("port \"{}\": {} is in use already", o.device, name));
         }
-        return failure(fmt::format("port \"{}\": DPDK does not open it ({}); is the device there, and are its "
-                                   "parameters right?",
-                                   o.device, rte_strerror(-status)));
+        return failure(
+            fmt::format("port \"{}\": DPDK does not open it ({}); is the device there, and are its "
+                        "parameters right?",
+                        o.device,
+                        rte_strerror(-status)));
     }
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) != 0) {
         return failure(fmt::format("port \"{}\": no driver took it for a network port", o.device));
@@ -143,28 +167,35 @@ Result<std::uint16_t> probe(const DpdkPortOptions& o) {
     return id;
 }
 
-Result<void> configure(const DpdkPortOptions& o, std::uint16_t id, const rte_eth_dev_info& info, unsigned queues) {
+Result<void> configure(const DpdkPortOptions& o,
+                       std::uint16_t id,
+                       const rte_eth_dev_info& info,
+                       unsigned queues) {
     rte_eth_conf conf{};
     conf.rxmode.mtu = o.mtu;
     if (queues > 1 && info.flow_type_rss_offloads != 0) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf =
-            info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP);
+            info.flow_type_rss_offloads &
+            (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP);
     }
     const auto n = static_cast<std::uint16_t>(queues);
     if (const int status = rte_eth_dev_configure(id, n, n, &conf); status != 0) {
-        return refused(o, fmt::format("{} queues and an MTU of {} are not taken", queues, o.mtu), status);
+        return refused(
+            o, fmt::format("{} queues and an MTU of {} are not taken", queues, o.mtu), status);
     }
     std::uint16_t rx = kDescriptors;
     std::uint16_t tx = kDescriptors;
     (void)rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx, &tx);
     auto* pool = pool_for(std::size_t{o.mtu} + RTE_ETHER_HDR_LEN);
     if (pool == nullptr) {
-        return failure(fmt::format("port \"{}\": an MTU of {} is too large, or DPDK was not started", o.device, o.mtu));
+        return failure(fmt::format(
+            "port \"{}\": an MTU of {} is too large, or DPDK was not started", o.device, o.mtu));
     }
     const auto socket = static_cast<unsigned>(SOCKET_ID_ANY);
     for (std::uint16_t q = 0; q < n; ++q) {
-        if (const int status = rte_eth_rx_queue_setup(id, q, rx, socket, nullptr, pool); status != 0) {
+        if (const int status = rte_eth_rx_queue_setup(id, q, rx, socket, nullptr, pool);
+            status != 0) {
             return refused(o, fmt::format("receive queue {} cannot be set up", q), status);
         }
         if (const int status = rte_eth_tx_queue_setup(id, q, tx, socket, nullptr); status != 0) {
@@ -218,7 +249,11 @@ Result<std::unique_ptr<Port>> open_dpdk_port(const DpdkPortOptions& options) {
     (void)rte_eth_allmulticast_enable(*id);
     const auto mac = set_mac(options, *id);
     probed.keep();
-    return std::make_unique<DpdkPort>(*id, info.device, queues, mac, options.mtu,
+    return std::make_unique<DpdkPort>(*id,
+                                      info.device,
+                                      queues,
+                                      mac,
+                                      options.mtu,
                                       options.device.substr(0, options.device.find(',')));
 }
 

@@ -84,30 +84,52 @@ bool populate_with_large_pages(rte_mempool* pool, unsigned buffers) {
     constexpr std::size_t kLargePage = std::size_t{2} << 20U;
     const std::size_t each = pool->header_size + pool->elt_size + pool->trailer_size;
     const auto length = (each * buffers + 2 * kLargePage - 1) / kLargePage * kLargePage;
-    void* memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = mmap(nullptr,
+                        length,
+                        PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1,
+                        0);
     if (memory == MAP_FAILED) {
         return false;
     }
     (void)madvise(memory, length, MADV_HUGEPAGE);
-    const auto start = (reinterpret_cast<std::uintptr_t>(memory) + kLargePage - 1) / kLargePage * kLargePage;
+    const auto start =
+        (reinterpret_cast<std::uintptr_t>(memory) + kLargePage - 1) / kLargePage * kLargePage;
     const auto usable = length - (start - reinterpret_cast<std::uintptr_t>(memory));
-    const int added = rte_mempool_populate_iova(pool, reinterpret_cast<char*>(start), start, usable, unmap,
+    const int added = rte_mempool_populate_iova(pool,
+                                                reinterpret_cast<char*>(start),
+                                                start,
+                                                usable,
+                                                unmap,
                                                 reinterpret_cast<void*>(usable));
     return added == static_cast<int>(buffers);
 }
 
-Result<rte_mempool*> make_pool(const char* name, unsigned buffers, std::size_t data_room, bool hugepages) {
+Result<rte_mempool*> make_pool(const char* name,
+                               unsigned buffers,
+                               std::size_t data_room,
+                               bool hugepages) {
     if (hugepages) {
-        auto* pool = rte_pktmbuf_pool_create(name, buffers, kPoolCache, kPrivateBytes,
-                                             static_cast<std::uint16_t>(data_room), SOCKET_ID_ANY);
+        auto* pool = rte_pktmbuf_pool_create(name,
+                                             buffers,
+                                             kPoolCache,
+                                             kPrivateBytes,
+                                             static_cast<std::uint16_t>(data_room),
+                                             SOCKET_ID_ANY);
         if (pool != nullptr) {
             return pool;
         }
     } else {
         // Addresses are virtual ones here, so a buffer may lie across pages; else each would take a whole one.
-        auto* pool = rte_mempool_create_empty(name, buffers,
-                                              static_cast<unsigned>(sizeof(rte_mbuf) + kPrivateBytes + data_room),
-                                              kPoolCache, sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+        auto* pool = rte_mempool_create_empty(
+            name,
+            buffers,
+            static_cast<unsigned>(sizeof(rte_mbuf) + kPrivateBytes + data_room),
+            kPoolCache,
+            sizeof(rte_pktmbuf_pool_private),
+            SOCKET_ID_ANY,
+            RTE_MEMPOOL_F_NO_IOVA_CONTIG);
         if (pool != nullptr) {
             rte_pktmbuf_pool_private settings{};
             settings.mbuf_data_room_size = static_cast<std::uint16_t>(data_room);
@@ -120,7 +142,9 @@ Result<rte_mempool*> make_pool(const char* name, unsigned buffers, std::size_t d
             }
         }
     }
-    return failure(fmt::format("no memory for {} packet buffers of {} bytes: {}", buffers, data_room,
+    return failure(fmt::format("no memory for {} packet buffers of {} bytes: {}",
+                               buffers,
+                               data_room,
                                rte_strerror(rte_errno)));
 }
 
@@ -149,11 +173,13 @@ Result<void> start_eal(const EalOptions& options) {
         return failure(
             fmt::format("DPDK's environment does not start: {}", rte_strerror(rte_errno)));
     }
-    const auto small = make_pool("viaduct_packets", options.buffers, options.buffer_bytes, options.hugepages);
+    const auto small =
+        make_pool("viaduct_packets", options.buffers, options.buffer_bytes, options.hugepages);
     if (!small) {
         return tl::unexpected(small.error());
     }
-    const auto jumbo = make_pool("viaduct_jumbo", kJumboBuffers, kJumboRoom + RTE_PKTMBUF_HEADROOM, options.hugepages);
+    const auto jumbo = make_pool(
+        "viaduct_jumbo", kJumboBuffers, kJumboRoom + RTE_PKTMBUF_HEADROOM, options.hugepages);
     if (!jumbo) {
         return tl::unexpected(jumbo.error());
     }
@@ -164,9 +190,13 @@ Result<void> start_eal(const EalOptions& options) {
     return {};
 }
 
-void register_worker_thread() { (void)rte_thread_register(); }
+void register_worker_thread() {
+    (void)rte_thread_register();
+}
 
-void unregister_worker_thread() { rte_thread_unregister(); }
+void unregister_worker_thread() {
+    rte_thread_unregister();
+}
 
 rte_mempool* small_pool() {
     return environment().small;

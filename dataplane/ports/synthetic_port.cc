@@ -23,7 +23,9 @@ void FrameStore::clear() {
     lengths.clear();
 }
 
-BufferStack::~BufferStack() { free_buffers(buffers_.data(), buffers_.size()); }
+BufferStack::~BufferStack() {
+    free_buffers(buffers_.data(), buffers_.size());
+}
 
 void BufferStack::put(std::span<rte_mbuf*> buffers) {
     for (auto* b : buffers) {
@@ -85,7 +87,9 @@ std::size_t SourcePort::transmit(unsigned /*queue*/, std::span<rte_mbuf*> frames
     return frames.size();
 }
 
-std::size_t SinkPort::receive(unsigned /*queue*/, std::span<rte_mbuf*> /*out*/) { return 0; }
+std::size_t SinkPort::receive(unsigned /*queue*/, std::span<rte_mbuf*> /*out*/) {
+    return 0;
+}
 
 std::size_t SinkPort::transmit(unsigned /*queue*/, std::span<rte_mbuf*> frames) {
     if (store_ != nullptr) {

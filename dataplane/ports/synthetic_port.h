@@ -19,7 +19,9 @@ struct FrameStore {
 
     void add(BytesView frame);
     void clear();
+
     [[nodiscard]] std::size_t size() const { return offsets.size(); }
+
     [[nodiscard]] BytesView at(std::size_t i) const {
         return BytesView(bytes).subspan(offsets[i], lengths[i]);
     }
@@ -31,6 +33,7 @@ public:
     static constexpr std::size_t kSize = 1024;
 
     BufferStack() { buffers_.reserve(kSize); }
+
     ~BufferStack();
     BufferStack(const BufferStack&) = delete;
     BufferStack& operator=(const BufferStack&) = delete;
@@ -56,11 +59,17 @@ public:
 
     std::size_t receive(unsigned queue, std::span<rte_mbuf*> out) override;
     std::size_t transmit(unsigned queue, std::span<rte_mbuf*> frames) override;
+
     [[nodiscard]] unsigned queues() const override { return 1; }
+
     [[nodiscard]] MacAddress mac() const override { return mac_; }
+
     [[nodiscard]] bool link_up() const override { return true; }
+
     [[nodiscard]] std::size_t max_frame() const override { return 9600; }
+
     [[nodiscard]] PortStatistics statistics() const override { return statistics_; }
+
     [[nodiscard]] std::string driver() const override { return "source"; }
 
 private:
@@ -82,11 +91,17 @@ public:
 
     std::size_t receive(unsigned queue, std::span<rte_mbuf*> out) override;
     std::size_t transmit(unsigned queue, std::span<rte_mbuf*> frames) override;
+
     [[nodiscard]] unsigned queues() const override { return 1; }
+
     [[nodiscard]] MacAddress mac() const override { return mac_; }
+
     [[nodiscard]] bool link_up() const override { return true; }
+
     [[nodiscard]] std::size_t max_frame() const override { return 9600; }
+
     [[nodiscard]] PortStatistics statistics() const override { return statistics_; }
+
     [[nodiscard]] std::string driver() const override { return "sink"; }
 
 private:

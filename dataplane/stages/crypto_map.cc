@@ -38,7 +38,8 @@ void by_one_shape(Worker& w, std::span<const Place> places, const PolicyShape& s
     const bool ports = (shape.mask.rest & 0xFFFFFFFFU) != 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         const auto& p = f[places[i]];
-        const auto key = ports ? flow_of(p) : FlowKey::of(p.source, p.destination, p.protocol, 0, 0);
+        const auto key =
+            ports ? flow_of(p) : FlowKey::of(p.source, p.destination, p.protocol, 0, 0);
         keys[i] = key.under(shape.mask);
         prefetch(&shape.bucket(keys[i]));
     }

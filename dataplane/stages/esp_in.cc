@@ -275,7 +275,8 @@ void esp_in(Worker& w) {
     for (std::size_t i = 0; i < count; ++i) {
         auto& p = f[x.places[i]];
         const auto& sa = *x.sas[i];
-        const auto reason = x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i]) : Drop::esp_in_bad_icv;
+        const auto reason =
+            x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i]) : Drop::esp_in_bad_icv;
         if (reason != Drop::kCount) [[unlikely]] {
             refuse(w, sa, p, reason);
             continue;

@@ -102,7 +102,8 @@ void find_sas(Worker& w, Vector& ready) {
         // The path's limit: what ICMP said of it, and the way out's own.
         p.next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
         hops[at] = w.next_hops.at(p.next_hop);
-        const unsigned limit = hops[at]->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hops[at]->mtu);
+        const unsigned limit =
+            hops[at]->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hops[at]->mtu);
         w.scratch.lengths[at] = lengths_of(*sa, p);
         if (w.scratch.lengths[at].total <= limit) [[likely]] {
             ready.push(at);
@@ -169,9 +170,11 @@ void write_outer(
     sum = (sum & 0xFFFFU) + (sum >> 16U);
     const std::uint32_t protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
     // Whole words, each stored once: a header put together byte by byte and then copied stalls.
-    const std::array<std::uint32_t, 5> words{
-        0x45U | tos_word | length_word << 16U, id_word | fragment_word << 16U,
-        kOuterTtl | protocol << 8U | (~sum & 0xFFFFU) << 16U, big_endian(sa.local), big_endian(sa.remote)};
+    const std::array<std::uint32_t, 5> words{0x45U | tos_word | length_word << 16U,
+                                             id_word | fragment_word << 16U,
+                                             kOuterTtl | protocol << 8U | (~sum & 0xFFFFU) << 16U,
+                                             big_endian(sa.local),
+                                             big_endian(sa.remote)};
     std::memcpy(ip, words.data(), wire::kIpv4Bytes);
 }
 
@@ -187,8 +190,8 @@ void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const EspL
 /// subsequent padding bytes making up a monotonically increasing sequence". Padding is shorter than a
 /// cipher's block, and the room for all of one was asked for: one copy of fixed length is enough.
 void write_trailer(std::uint8_t* at, std::uint16_t padding, std::uint8_t next_header) {
-    static constexpr std::array<std::uint8_t, kMostPadding> kPadding{1, 2,  3,  4,  5,  6,  7,  8,
-                                                                     9, 10, 11, 12, 13, 14, 15, 16};
+    static constexpr std::array<std::uint8_t, kMostPadding> kPadding{
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     std::memcpy(at, kPadding.data(), kPadding.size());
     at[padding] = static_cast<std::uint8_t>(padding);
     at[padding + 1] = next_header;
@@ -254,8 +257,8 @@ bool encapsulate(Worker& w,
 /// An encrypted packet's way: over Ethernet at once, else by the stages.
 void send_away(Worker& w, Place at, const Sa& sa, const NextHopRecord& hop) {
     auto& p = w.frame[at];
-    if (hop.kind == NextHop::Kind::ethernet && (hop.features & kOutDown) == 0 && hop.port != kNoPort)
-        [[likely]] {
+    if (hop.kind == NextHop::Kind::ethernet && (hop.features & kOutDown) == 0 &&
+        hop.port != kNoPort) [[likely]] {
         p.out = hop.out;
         if (p.length <= hop.mtu) [[likely]] {
             send_whole(w, p, hop.port, hop.l2);
@@ -302,7 +305,12 @@ std::size_t encapsulate_all(Worker& w) {
         const auto sequence = sequencer.next(sa, run_end - i);
         if (sequence == 0) {
             w.drop(p, Drop::esp_out_sequence_exhausted);
-        } else if (!encapsulate(w, sa, x.lengths[at], p, static_cast<std::uint32_t>(sequence), x.ops[count])) {
+        } else if (!encapsulate(w,
+                                sa,
+                                x.lengths[at],
+                                p,
+                                static_cast<std::uint32_t>(sequence),
+                                x.ops[count])) {
             w.drop(p, Drop::esp_out_no_room);
         } else if (!account(w, sa, x.lengths[at].payload)) {
             w.drop(p, Drop::esp_out_hard_limit);

@@ -219,7 +219,9 @@ void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
             continue;
         }
         auto& f = w.frame;
-        auto& next = hop.way == Way::port ? f.adjacency : hop.way == Way::gre_out ? f.gre_out : f.crypto_map;
+        auto& next = hop.way == Way::port      ? f.adjacency
+                     : hop.way == Way::gre_out ? f.gre_out
+                                               : f.crypto_map;
         auto& p = place_plain(w, next, q, in);
         p.next_hop = q.next_hop_id;
         p.out = hop.out;

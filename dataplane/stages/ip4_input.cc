@@ -96,9 +96,10 @@ void forward_straight(Worker& w, std::span<const Place> places) {
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
         const auto& hop = *hops[i];
-        const bool back = hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted);
-        if (hop.way == NextHopRecord::Way::port && p.l3[wire::kIpTtl] > 1 && p.length <= hop.mtu && !back)
-            [[likely]] {
+        const bool back =
+            hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted);
+        if (hop.way == NextHopRecord::Way::port && p.l3[wire::kIpTtl] > 1 && p.length <= hop.mtu &&
+            !back) [[likely]] {
             wire::decrement_ttl(p.l3);
             send_whole(w, p, hop.port, hop.l2);
         } else {

@@ -8,7 +8,10 @@ namespace viaduct::dataplane {
 
 /// Every buffer has room for an Ethernet header before its IP header: it came with one, or the stage that
 /// put headers in front left it.
-inline void send_whole(Worker& w, const PacketMeta& p, std::uint16_t port, const std::uint8_t* header) {
+inline void send_whole(Worker& w,
+                       const PacketMeta& p,
+                       std::uint16_t port,
+                       const std::uint8_t* header) {
     auto* frame = p.l3 - wire::kEthernetBytes;
     std::memcpy(frame, header, wire::kEthernetBytes);
     const auto length = static_cast<std::uint16_t>(p.length + wire::kEthernetBytes);

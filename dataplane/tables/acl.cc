@@ -1,7 +1,6 @@
 #include "dataplane/tables/acl.h"
 
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include <rte_acl.h>
@@ -52,7 +51,8 @@ enum Field : std::uint8_t {
 
 RTE_ACL_RULE_DEF(ClassifierRule, kFields);
 
-rte_acl_field_def field(Field index, std::uint8_t type, std::uint8_t size, std::uint8_t group, std::size_t offset) {
+rte_acl_field_def field(
+    Field index, std::uint8_t type, std::uint8_t size, std::uint8_t group, std::size_t offset) {
     rte_acl_field_def d{};
     d.type = type;
     d.size = size;
@@ -73,7 +73,8 @@ rte_acl_config classifier_config() {
     c.defs[kSource] = field(kSource, kMask, 4, 1, offsetof(In, source));
     c.defs[kDestination] = field(kDestination, kMask, 4, 2, offsetof(In, destination));
     c.defs[kSourcePort] = field(kSourcePort, kRange, 2, 3, offsetof(In, source_port));
-    c.defs[kDestinationPort] = field(kDestinationPort, kRange, 2, 3, offsetof(In, destination_port));
+    c.defs[kDestinationPort] =
+        field(kDestinationPort, kRange, 2, 3, offsetof(In, destination_port));
     c.defs[kTos] = field(kTos, kMask, 1, 4, offsetof(In, tos));
     c.defs[kState] = field(kState, kMask, 1, 4, offsetof(In, state));
     c.defs[kIcmpType] = field(kIcmpType, kMask, 1, 4, offsetof(In, icmp_type));
@@ -152,7 +153,8 @@ std::optional<ByteMask> tos_mask(const AclRule& r) {
 ClassifierRule base_rule(const PackedSelector& s, const ByteMask& tos, std::size_t index) {
     ClassifierRule out{};
     out.data.category_mask = 1;
-    out.data.priority = static_cast<std::int32_t>(RTE_ACL_MAX_PRIORITY - static_cast<std::int32_t>(index));
+    out.data.priority =
+        static_cast<std::int32_t>(RTE_ACL_MAX_PRIORITY - static_cast<std::int32_t>(index));
     out.data.userdata = static_cast<std::uint32_t>(index + 1);
     out.field[kProtocol].value.u8 = s.any_protocol ? std::uint8_t{0} : s.protocol;
     out.field[kProtocol].mask_range.u8 = s.any_protocol ? 0 : 0xFF;
@@ -173,7 +175,10 @@ void require_state(ClassifierRule& r, std::uint8_t bits) {
 }
 
 /// One line of the list as one or two rules: fits() in the classifier's terms.
-void add_line(std::vector<ClassifierRule>& out, const AclRule& r, const PackedSelector& s, std::size_t index) {
+void add_line(std::vector<ClassifierRule>& out,
+              const AclRule& r,
+              const PackedSelector& s,
+              std::size_t index) {
     const auto tos = tos_mask(r);
     if (!tos) {
         return;
@@ -235,7 +240,9 @@ void Acl::build_classifier() {
     classifier_ = classifier;
 }
 
-Acl::~Acl() { rte_acl_free(classifier_); }
+Acl::~Acl() {
+    rte_acl_free(classifier_);
+}
 
 bool Acl::fits(const Rule& rule, const AclKey& k) {
     const auto& s = rule.selector;
@@ -281,8 +288,10 @@ std::optional<std::size_t> Acl::classify(const AclKey& k) const {
     in.tos = k.tos;
     in.icmp_type = k.icmp_type;
     in.icmp_code = k.icmp_code;
-    const bool established = k.protocol == kProtoTcp.value() && (k.tcp_flags & (kTcpAck | kTcpRst)) != 0;
-    in.state = static_cast<std::uint8_t>((k.has_layer4 ? kHasLayer4 : 0U) | (k.later_fragment ? kIsLaterFragment : 0U) |
+    const bool established =
+        k.protocol == kProtoTcp.value() && (k.tcp_flags & (kTcpAck | kTcpRst)) != 0;
+    in.state = static_cast<std::uint8_t>((k.has_layer4 ? kHasLayer4 : 0U) |
+                                         (k.later_fragment ? kIsLaterFragment : 0U) |
                                          (established ? kIsEstablished : 0U));
     const auto* data = reinterpret_cast<const std::uint8_t*>(&in);
     std::uint32_t rule = 0;

@@ -10,7 +10,8 @@ namespace viaduct::dataplane {
 namespace {
 
 NextHopRecord::Way way_of(const NextHopRecord& r, const InterfaceRecord& interface) {
-    constexpr unsigned kAsked = kOutDown | kOutAcl | kOutPolicy | kOutNat | kOutMss | kOutTunnel | kOutNhrpRedirect;
+    constexpr unsigned kAsked =
+        kOutDown | kOutAcl | kOutPolicy | kOutNat | kOutMss | kOutTunnel | kOutNhrpRedirect;
     const auto asked = interface.features & kAsked;
     if (r.kind == NextHop::Kind::ethernet && interface.exists && interface.port != kNoPort) {
         if (asked == 0) {

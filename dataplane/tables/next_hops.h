@@ -23,10 +23,10 @@ struct alignas(64) NextHopRecord {
     NextHop::Kind kind = NextHop::Kind::drop;
     /// Where a forwarded packet that fits goes without asking anything else of the interface.
     enum class Way : std::uint8_t {
-        any,         // by the stages
-        port,        // Ethernet, resolved, nothing else to do on the way out
+        any,  // by the stages
+        port,  // Ethernet, resolved, nothing else to do on the way out
         crypto_map,  // the same, but for a security policy
-        gre_out,     // a tunnel with nothing else to do
+        gre_out,  // a tunnel with nothing else to do
     } way = Way::any;
     std::uint16_t out = 0;  // interface
     std::uint16_t port = kNoPort;

@@ -133,9 +133,9 @@ struct alignas(64) Sa {
     std::uint16_t outer_sum = 0;  // of the outer header's words that never change
     bool inbound = false;
     bool tunnel_mode = true;
-    std::uint8_t before_bytes = 0;          // outer header (tunnel mode), UDP, ESP, IV
+    std::uint8_t before_bytes = 0;  // outer header (tunnel mode), UDP, ESP, IV
     std::uint8_t icv_bytes = 0;
-    std::uint8_t block_mask = 0;            // padding unit minus one
+    std::uint8_t block_mask = 0;  // padding unit minus one
     bool protects_tunnel = false;
     DfPolicy df = DfPolicy::copy;
     bool any_selector = false;

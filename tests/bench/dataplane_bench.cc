@@ -2,9 +2,8 @@
 // of ROUNDS runs of SECONDS each. NAME: only rows whose name contains it; with it, cycles per stage.
 #include <cstdio>
 #include <cstdlib>
-#include <string>
-
 #include <fmt/format.h>
+#include <string>
 
 #include "dataplane/bench.h"
 #include "dataplane/ports/eal.h"
@@ -26,13 +25,14 @@ const std::vector<std::uint16_t> kImix{64, 64, 576, 64, 64, 576, 64, 576, 64, 57
 std::vector<Row> rows() {
     using Path = BenchOptions::Path;
     std::vector<Row> out;
-    const auto add = [&out](std::string name, Path path, std::vector<std::uint16_t> sizes, auto&& change) {
-        BenchOptions o;
-        o.path = path;
-        o.frame_bytes = std::move(sizes);
-        change(o);
-        out.push_back({std::move(name), o});
-    };
+    const auto add =
+        [&out](std::string name, Path path, std::vector<std::uint16_t> sizes, auto&& change) {
+            BenchOptions o;
+            o.path = path;
+            o.frame_bytes = std::move(sizes);
+            change(o);
+            out.push_back({std::move(name), o});
+        };
     const auto nothing = [](BenchOptions&) {};
     const auto thousand = [](BenchOptions& o) { o.entries = 1000; };
     const auto cbc = [](BenchOptions& o) {
@@ -51,7 +51,9 @@ std::vector<Row> rows() {
         add(name + " 1420 B", path, {1420}, change);
     };
     all_sizes("forward 1000 routes", Path::forward, nothing);
-    add("forward 1000000 routes 64 B", Path::forward, {64}, [](BenchOptions& o) { o.routes = 1000000; });
+    add("forward 1000000 routes 64 B", Path::forward, {64}, [](BenchOptions& o) {
+        o.routes = 1000000;
+    });
     add("forward acl 1 line 64 B", Path::forward_acl, {64}, nothing);
     add("forward acl 1000 lines 64 B", Path::forward_acl, {64}, thousand);
     all_sizes("esp out gcm 1 SA", Path::esp_out, nothing);
@@ -78,8 +80,10 @@ std::vector<Row> rows() {
 
 void print_stages(const BenchResult& r) {
     for (const auto& s : r.stages) {
-        fmt::print("    {:<18}{:>10.1f} cycles/packet{:>7.1f} %{:>9.1f} packets/vector\n", s.stage,
-                   s.cycles_per_packet, s.share * 100,
+        fmt::print("    {:<18}{:>10.1f} cycles/packet{:>7.1f} %{:>9.1f} packets/vector\n",
+                   s.stage,
+                   s.cycles_per_packet,
+                   s.share * 100,
                    static_cast<double>(s.packets) / static_cast<double>(s.vectors));
     }
 }
@@ -114,8 +118,12 @@ int main(int argc, char** argv) {
                 best = *result;
             }
         }
-        fmt::print("{:<36}{:>9.2f}{:>9.1f}{:>12.1f}{:>9}\n", row.name, best.packets_per_second / 1e6,
-                   best.gigabits_per_second, best.cycles_per_packet, best.checked);
+        fmt::print("{:<36}{:>9.2f}{:>9.1f}{:>12.1f}{:>9}\n",
+                   row.name,
+                   best.packets_per_second / 1e6,
+                   best.gigabits_per_second,
+                   best.cycles_per_packet,
+                   best.checked);
         if (!only.empty()) {
             print_stages(best);
         }

@@ -37,7 +37,10 @@ AclRule line(bool permit) {
     return r;
 }
 
-Bytes packet_of(IpProtocol protocol, Bytes payload, std::uint8_t tos = 0, std::uint16_t fragment = 0) {
+Bytes packet_of(IpProtocol protocol,
+                Bytes payload,
+                std::uint8_t tos = 0,
+                std::uint16_t fragment = 0) {
     Ip p;
     p.protocol = protocol;
     p.tos = tos;
@@ -83,7 +86,8 @@ std::vector<AclRule> all_kinds_of_lines() {
 
 }  // namespace
 
-TEST_CASE("access lists: first line that fits decides, its hits are counted, nothing fits is denied") {
+TEST_CASE(
+    "access lists: first line that fits decides, its hits are counted, nothing fits is denied") {
     const auto padding = GENERATE(0, 40);  // a long list goes to DPDK's library
     TwoLans r;
     auto rules = all_kinds_of_lines();
@@ -97,7 +101,9 @@ TEST_CASE("access lists: first line that fits decides, its hits are counted, not
     const bool in = GENERATE(true, false);
     r.change(in ? 1 : 2, [in](Interface& i) { (in ? i.acl_in : i.acl_out) = AclId{5}; });
     INFO("padding " << padding << " in " << in);
-    const auto to = [](std::uint16_t port, std::uint8_t flags) { return packet_of(kProtoTcp, tcp(5000, port, flags, {}, {})); };
+    const auto to = [](std::uint16_t port, std::uint8_t flags) {
+        return packet_of(kProtoTcp, tcp(5000, port, flags, {}, {}));
+    };
     CHECK_FALSE(r.passes(to(23, 0x02)));
     CHECK_FALSE(r.passes(to(80, 0x02)));
     CHECK(r.passes(to(80, 0x10)));
@@ -139,13 +145,16 @@ TEST_CASE("long access lists decide as short ones do: random rules, random packe
     for (int i = 0; i < 300; ++i) {
         auto r = line(random.below(2) == 0);
         r.selector.source = Ipv4Address{0x0A010000U + static_cast<std::uint32_t>(random.below(16))};
-        r.selector.source_mask = Ipv4Address{0xFFFFFFF0U | static_cast<std::uint32_t>(random.below(16))};
+        r.selector.source_mask =
+            Ipv4Address{0xFFFFFFF0U | static_cast<std::uint32_t>(random.below(16))};
         r.selector.destination = Ipv4Address{static_cast<std::uint32_t>(random.below(8)) << 29U};
         r.selector.destination_mask = mask_of(static_cast<unsigned>(random.below(4)));
         if (random.below(2) == 0) {
-            r.selector.protocol = IpProtocol{static_cast<std::uint8_t>(random.below(2) == 0 ? 6 : 17)};
+            r.selector.protocol =
+                IpProtocol{static_cast<std::uint8_t>(random.below(2) == 0 ? 6 : 17)};
             r.selector.destination_port_first = static_cast<std::uint16_t>(random.below(100));
-            r.selector.destination_port_last = static_cast<std::uint16_t>(r.selector.destination_port_first + random.below(30));
+            r.selector.destination_port_last =
+                static_cast<std::uint16_t>(r.selector.destination_port_first + random.below(30));
             r.established = r.selector.protocol == kProtoTcp && random.below(3) == 0;
         } else if (random.below(3) == 0) {
             r.fragments = true;
@@ -169,7 +178,8 @@ TEST_CASE("long access lists decide as short ones do: random rules, random packe
         k.has_layer4 = !k.later_fragment;
         if (k.has_layer4) {
             k.destination_port = static_cast<std::uint16_t>(random.below(140));
-            k.tcp_flags = k.protocol == 6 ? static_cast<std::uint8_t>(random.u32()) : std::uint8_t{0};
+            k.tcp_flags =
+                k.protocol == 6 ? static_cast<std::uint8_t>(random.u32()) : std::uint8_t{0};
         }
         k.tos = static_cast<std::uint8_t>(random.u32());
         bool expected = false;
@@ -275,20 +285,27 @@ TEST_CASE("policies: random rules decide as a plain search does, while flows com
         r.selector.destination = Ipv4Address{static_cast<std::uint32_t>(random.below(4))};
         r.selector.destination_mask = Ipv4Address{static_cast<std::uint32_t>(random.below(4))};
         r.selector.source = Ipv4Address{r.selector.source.value() & r.selector.source_mask.value()};
-        r.selector.destination = Ipv4Address{r.selector.destination.value() & r.selector.destination_mask.value()};
+        r.selector.destination =
+            Ipv4Address{r.selector.destination.value() & r.selector.destination_mask.value()};
         if (random.below(3) == 0) {
             r.selector.protocol = IpProtocol{17};
             r.selector.source_port_first = static_cast<std::uint16_t>(random.below(40));
-            r.selector.source_port_last = static_cast<std::uint16_t>(r.selector.source_port_first + random.below(60));
+            r.selector.source_port_last =
+                static_cast<std::uint16_t>(r.selector.source_port_first + random.below(60));
         }
         r.cookie = static_cast<std::uint32_t>(priority);
         return r;
     };
-    const auto slow = [&](std::uint32_t s, std::uint32_t d, std::uint8_t protocol, std::uint16_t port) -> std::uint32_t {
+    const auto slow = [&](std::uint32_t s,
+                          std::uint32_t d,
+                          std::uint8_t protocol,
+                          std::uint16_t port) -> std::uint32_t {
         for (const auto& [priority, r] : known) {
             const auto& x = r.selector;
-            if ((s & x.source_mask.value()) == x.source.value() && (d & x.destination_mask.value()) == x.destination.value() &&
-                (!x.protocol || x.protocol->value() == protocol) && port >= x.source_port_first && port <= x.source_port_last) {
+            if ((s & x.source_mask.value()) == x.source.value() &&
+                (d & x.destination_mask.value()) == x.destination.value() &&
+                (!x.protocol || x.protocol->value() == protocol) && port >= x.source_port_first &&
+                port <= x.source_port_last) {
                 return r.cookie;
             }
         }
@@ -342,7 +359,9 @@ TEST_CASE("T3: a TED probe in transit goes up, IKE in transit does not") {
     CHECK(r.passes(packet_of(kProtoUdp, udp(500, 501, isakmp))));
 }
 
-TEST_CASE("ip tcp adjust-mss: SYNs are clamped, at odd places too, with the right checksum; others are left alone") {
+TEST_CASE(
+    "ip tcp adjust-mss: SYNs are clamped, at odd places too, with the right checksum; others are "
+    "left alone") {
     TwoLans r;
     r.change(2, [](Interface& i) { i.tcp_mss = 1300; });
     const auto checksum_of = [](BytesView p) {
@@ -362,7 +381,8 @@ TEST_CASE("ip tcp adjust-mss: SYNs are clamped, at odd places too, with the righ
         const auto out = r.sent_ip(2);
         REQUIRE(out.size() == 1);
         CHECK(checksum_of(out[0]) == 0);
-        return Bytes(out[0].begin() + 40, out[0].begin() + 40 + static_cast<std::ptrdiff_t>(options.size()));
+        return Bytes(out[0].begin() + 40,
+                     out[0].begin() + 40 + static_cast<std::ptrdiff_t>(options.size()));
     };
     CHECK(send({2, 4, 0x05, 0xB4}, 0x02) == Bytes{2, 4, 0x05, 0x14});
     CHECK(send({2, 4, 0x05, 0xB4}, 0x12) == Bytes{2, 4, 0x05, 0x14});
@@ -373,11 +393,13 @@ TEST_CASE("ip tcp adjust-mss: SYNs are clamped, at odd places too, with the righ
     CHECK(send({8, 200, 0x05, 0xB4}, 0x02) == Bytes{8, 200, 0x05, 0xB4});
 }
 
-TEST_CASE("fragmentation: RFC 791 by offsets and options, DF is told of, all of it fits the next MTU") {
+TEST_CASE(
+    "fragmentation: RFC 791 by offsets and options, DF is told of, all of it fits the next MTU") {
     TwoLans r;
     r.change(2, [](Interface& i) { i.mtu = i.ip_mtu = 576; });
     Ip p;
-    p.options = Bytes{0x83, 3, 4, 1, 7, 7, 4, 0, 0, 0, 0, 0};  // a copied option, and one that is not
+    p.options =
+        Bytes{0x83, 3, 4, 1, 7, 7, 4, 0, 0, 0, 0, 0};  // a copied option, and one that is not
     p.payload = counting(1200);
     r.receive(1, p.build());
     r.run();
@@ -392,7 +414,8 @@ TEST_CASE("fragmentation: RFC 791 by offsets and options, DF is told of, all of 
         const auto field = static_cast<unsigned>(out[i][6] << 8U | out[i][7]);
         CHECK((field & 0x1FFFU) * 8 == whole.size());
         CHECK(((field & 0x2000U) != 0) == (i != 2));
-        whole.insert(whole.end(), out[i].begin() + static_cast<std::ptrdiff_t>(header), out[i].end());
+        whole.insert(
+            whole.end(), out[i].begin() + static_cast<std::ptrdiff_t>(header), out[i].end());
     }
     CHECK(whole == p.payload);
     p.options.clear();
@@ -415,7 +438,8 @@ TEST_CASE("reassembly for own addresses: any order, duplicates, overlaps, limits
         p.protocol = kProtoIcmp;
         p.fragment = static_cast<std::uint16_t>(at / 8 | (more ? 0x2000U : 0U));
         auto all = counting(9000);
-        p.payload.assign(all.begin() + static_cast<std::ptrdiff_t>(at), all.begin() + static_cast<std::ptrdiff_t>(at + bytes));
+        p.payload.assign(all.begin() + static_cast<std::ptrdiff_t>(at),
+                         all.begin() + static_cast<std::ptrdiff_t>(at + bytes));
         return p.build();
     };
     const auto whole = [&](std::size_t bytes) {
@@ -424,7 +448,8 @@ TEST_CASE("reassembly for own addresses: any order, duplicates, overlaps, limits
         CHECK(punts[0].reason == PuntReason::local);
         CHECK(is_valid_ip(punts[0].packet));
         const auto all = counting(9000);
-        CHECK(Bytes(punts[0].packet.begin() + 20, punts[0].packet.end()) == Bytes(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(bytes)));
+        CHECK(Bytes(punts[0].packet.begin() + 20, punts[0].packet.end()) ==
+              Bytes(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(bytes)));
     };
     std::vector<Bytes> pieces;
     for (std::size_t at = 0; at < 8800; at += 1480) {
@@ -467,7 +492,8 @@ TEST_CASE("reassembly for own addresses: any order, duplicates, overlaps, limits
     CHECK(r.punts().empty());
 }
 
-TEST_CASE("random and damaged packets through the whole pipeline: nothing crashes, no buffer is lost") {
+TEST_CASE(
+    "random and damaged packets through the whole pipeline: nothing crashes, no buffer is lost") {
     const auto before = buffers_in_use();
     {
         TwoLans r;
@@ -509,7 +535,8 @@ TEST_CASE("random and damaged packets through the whole pipeline: nothing crashe
                 p[10] = static_cast<std::uint8_t>(sum >> 8U);
                 p[11] = static_cast<std::uint8_t>(sum);
             }
-            auto f = frame(random.below(10) == 0 ? MacAddress::broadcast() : mac(1), mac(900), 0x0800, p);
+            auto f = frame(
+                random.below(10) == 0 ? MacAddress::broadcast() : mac(1), mac(900), 0x0800, p);
             f.resize(random.below(20) == 0 ? random.below(f.size() + 1) : f.size());
             r.receive_frame(1, f);
             if (i % 100 == 0) {

@@ -26,7 +26,9 @@ DpdkPortOptions device(std::string text) {
 
 void write_pcap(const std::filesystem::path& path, BytesView frame) {
     const auto le = [](std::uint32_t v) {
-        return Bytes{static_cast<std::uint8_t>(v), static_cast<std::uint8_t>(v >> 8U), static_cast<std::uint8_t>(v >> 16U),
+        return Bytes{static_cast<std::uint8_t>(v),
+                     static_cast<std::uint8_t>(v >> 8U),
+                     static_cast<std::uint8_t>(v >> 16U),
                      static_cast<std::uint8_t>(v >> 24U)};
     };
     std::ofstream out(path, std::ios::binary);
@@ -35,7 +37,14 @@ void write_pcap(const std::filesystem::path& path, BytesView frame) {
     };
     put(le(0xA1B2C3D4));
     put({2, 0, 4, 0});
-    for (const std::uint32_t v : {0U, 0U, 65535U, 1U, 0U, 0U, static_cast<unsigned>(frame.size()), static_cast<unsigned>(frame.size())}) {
+    for (const std::uint32_t v : {0U,
+                                  0U,
+                                  65535U,
+                                  1U,
+                                  0U,
+                                  0U,
+                                  static_cast<unsigned>(frame.size()),
+                                  static_cast<unsigned>(frame.size())}) {
         put(le(v));
     }
     put({frame.begin(), frame.end()});
@@ -58,7 +67,10 @@ bool eventually(Done&& done) {
 
 TEST_CASE("a port that cannot be opened says why in one sentence") {
     Router r;  // starts DPDK
-    for (const char* text : {"net_nonsense0", "net_af_packet0,iface=no-such-interface", "0000:ff:1f.7", "net_pcap0,rx_pcap=/nonexistent"}) {
+    for (const char* text : {"net_nonsense0",
+                             "net_af_packet0,iface=no-such-interface",
+                             "0000:ff:1f.7",
+                             "net_pcap0,rx_pcap=/nonexistent"}) {
         const auto port = open_dpdk_port(device(text));
         REQUIRE_FALSE(port);
         INFO(port.error().message);
@@ -83,7 +95,8 @@ TEST_CASE("a DPDK port opens, carries and closes, again and again") {
 }
 
 TEST_CASE("a replayed capture in, nothing out: a worker thread forwards it at full speed") {
-    const auto path = std::filesystem::temp_directory_path() / ("dataplane_test_" + std::to_string(getpid()) + ".pcap");
+    const auto path = std::filesystem::temp_directory_path() /
+                      ("dataplane_test_" + std::to_string(getpid()) + ".pcap");
     write_pcap(path, frame(mac(1), mac(900), 0x0800, udp_packet("10.1.0.2", "10.2.0.2", 50)));
     {
         Router r;
@@ -107,7 +120,8 @@ TEST_CASE("a replayed capture in, nothing out: a worker thread forwards it at fu
         const auto idle = GENERATE(Idle::adaptive, Idle::poll);
         {
             WorkerThread worker(r.plane, 0, {std::nullopt, idle});
-            CHECK(eventually([&] { return r.plane.interface_counters(IfIndex{2}).out_packets > 100000; }));
+            CHECK(eventually(
+                [&] { return r.plane.interface_counters(IfIndex{2}).out_packets > 100000; }));
             // Control changes routes meanwhile.
             for (int i = 0; i < 100; ++i) {
                 r.add_route("10.9.0.0/16", NextHopId{static_cast<std::uint32_t>(1 + i % 2)});
