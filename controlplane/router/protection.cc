@@ -269,6 +269,12 @@ void Protection::install(const ike::InstallInbound& action) {
 
 void Protection::install(const ike::InstallOutbound& action) {
     auto& child = children_[action.child.id];
+    if (child.outbound != dataplane::kNoSa && child.spi_out == action.spi) {
+        // Said again: this pair is to carry the flow once more (after a collision, or when the peer took the newer
+        // one away). The SA stands; a second one would begin its sequence numbers anew.
+        bind(flow(child.flow), action.child.id, child.outbound);
+        return;
+    }
     child.parameters = action.child;
     child.flow = flow_key_of(action.child);
     child.spi_out = action.spi;
