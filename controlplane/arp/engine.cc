@@ -350,7 +350,9 @@ TimePoint Engine::next_deadline() const {
 
 void Engine::on_time(TimePoint now) {
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-        time_out(now, deadlines_.begin()->second);
+        // A copy: what it names is taken out of the set on the way.
+        const Key key = deadlines_.begin()->second;
+        time_out(now, key);
     }
 }
 
