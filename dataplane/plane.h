@@ -12,6 +12,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/control.h"
+#include "dataplane/nat.h"
 #include "dataplane/ports/port.h"
 
 namespace viaduct::dataplane {
@@ -78,6 +79,15 @@ class Plane {
     void update_sa_path_mtu(SaIndex index, std::uint16_t path_mtu);
     void remove_sa(SaIndex index);
     [[nodiscard]] SaCounters sa_counters(SaIndex index) const;
+
+    // ── address translation ──
+    /// All rules; replaces what was published before. An empty policy ends all sessions.
+    void publish_nat(const NatPolicy& policy);
+    /// At most `limit` sessions, in no order, static ones included.
+    [[nodiscard]] std::vector<NatSession> nat_sessions(std::size_t limit) const;
+    [[nodiscard]] NatStatistics nat_statistics() const;
+    /// Ends the sessions that fit; returns how many were asked to. They are gone at the worker's next turn.
+    std::size_t clear_nat(const NatFilter& filter);
 
     // ── what the router sends itself ──
     /// An IP packet (or, with gre_protocol, another payload of a tunnel). False when the ring is full.
