@@ -73,5 +73,17 @@ enum class Verdict : std::uint8_t { translated, unchanged, gone };
 /// An ICMP error on its way out or in: the packet that it is about is translated, too. `unchanged`: it is about no
 /// packet that we know.
 Verdict translate_error(Worker& w, PacketMeta& p, NatWay way);
+/// The key of the packet that an error is about; nullopt: it says too little.
+std::optional<NatKey> key_of_error(const PacketMeta& p, NatWay way);
+
+/// The rule whose list permits this packet; nullptr: none.
+const NatRule* rule_for(const Worker& w, const PacketMeta& p);
+
+// ── FTP's control connection (nat44_alg.cc) ──
+bool is_ftp(const NatFlow& flow);
+bool is_ftp(const NatKey& key);
+/// Before the packet's own source is rewritten. kCount: it goes on.
+Drop ftp_out(Worker& w, PacketMeta& p, NatFlow& flow);
+void ftp_in(Worker& w, PacketMeta& p, const NatFlow& flow);
 
 }  // namespace viaduct::dataplane::nat44
