@@ -11,6 +11,9 @@
 //   └── decrypted, decapsulated ◀── esp_in, gre_in   ▼           └── outer ──────┴──▶ route (again)
 //                                                 control
 //
+// Short ways, which skip only what would not have acted: ethernet ─▶ esp_in for ESP to us, and esp_in or
+// ip4_input ─▶ straight ─▶ port for what came out of a tunnel and has nothing else to do.
+//
 // A decrypted or decapsulated packet re-enters at ip4_input on the interface that it now belongs to; an
 // encrypted or encapsulated one is routed again by its outer destination. Every such turn is one pass of
 // the loop below, and no packet makes more than kMaxPasses of them.
@@ -41,6 +44,7 @@ void run_pipeline(Worker& w) {
     auto& f = w.frame;
     for (unsigned pass = 0; pass <= kMaxPasses; ++pass) {
         run(w, Stage::ip4_input, f.ip4_input, ip4_input);
+        run(w, Stage::straight, f.straight, straight);
         run(w, Stage::input_features, f.input_features, input_features);
         run(w, Stage::route, f.route, route);
         run(w, Stage::routed, f.routed, routed);
@@ -51,7 +55,8 @@ void run_pipeline(Worker& w) {
         run(w, Stage::gre_out, f.gre_out, gre_out);
         run(w, Stage::crypto_map, f.crypto_map, crypto_map);
         run(w, Stage::esp_out, f.esp_out, esp_out);
-        if (f.ip4_input.empty() && f.route.empty() && f.routed.empty()) {
+        if (f.ip4_input.empty() && f.straight.empty() && f.input_features.empty() &&
+            f.route.empty() && f.routed.empty()) {
             break;
         }
     }

@@ -13,6 +13,8 @@ namespace viaduct::dataplane {
 void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in);
 /// All of RFC 1812's checks by name: for what the fused pass did not take, and what was decapsulated.
 void ip4_input(Worker& w);
+/// Look-up and way out in one pass, for checked packets with nothing else to do.
+void straight(Worker& w);
 /// Access list in, TED probes, MSS, NAT's way in.
 void input_features(Worker& w);
 /// Longest-prefix look-up.
@@ -38,6 +40,10 @@ void adjacency(Worker& w);
 
 /// What control injected, by its options.
 void inject_packet(Worker& w, Place at);
+
+/// True: nothing between ip4_input and the look-up has anything to do with this packet, whose destination
+/// is no group's and not everybody.
+bool goes_straight(const Worker& w, const PacketMeta& p);
 
 /// Fills source, destination, protocol … of an IP header that was checked already.
 void read_header(PacketMeta& p);
