@@ -507,8 +507,6 @@ void nat44_in(Worker& w) {
             table->prefetch_flow(hashes[i]);
         }
     }
-    auto& straight = w.scratch.ready;
-    straight.clear();
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
         if (table != nullptr) {
@@ -525,11 +523,10 @@ void nat44_in(Worker& w) {
             f.route.push(places[i]);
         } else {
             prefetch(w.routes.root_entry(p.destination));
-            straight.push(places[i]);
+            f.straight.push(places[i]);
         }
     }
     f.nat44_in.clear();
-    forward_straight(w, straight.places());
 }
 
 }  // namespace viaduct::dataplane
