@@ -134,6 +134,7 @@ void RouterCore::reconcile() {
     // Tunnels need routes to their destinations, so they are looked at again once the routes are there.
     update_interfaces();
     update_connected_routes();
+    update_static_routes();
     configure_engines();
     publish_interfaces();
     commit_routes();
