@@ -285,6 +285,32 @@ TEST_CASE("issue 4: aggressive mode with the peers that are configured for it") 
     CHECK(tap.clear == 0);
 }
 
+TEST_CASE("T3: a probe for an address of the far gateway itself is answered as well") {
+    const auto lab = started(two_gateways(kDaphneToFred, kFredToDaphne));
+    const TedTap tap(*lab, "middle");
+    lab->ask("pc-daphne", "ping 12.12.12.12 count 5");
+    CHECK(lossless(lab->ask("pc-daphne", "ping 12.12.12.12 count 5")));
+    CHECK(tap.probes.size() == 1);
+    CHECK(tap.replies.size() == 1);
+    CHECK(tap.clear == 0);
+}
+
+TEST_CASE("issue 4: a gateway that lost its power discovers a peer that still has SAs") {
+    const auto lab = started(two_gateways(kDaphneToFred, kFredToDaphne));
+    lab->ask("pc-daphne", "ping 12.12.12.13 count 5");
+    REQUIRE(lossless(lab->ask("pc-daphne", "ping 12.12.12.13 count 5")));
+    REQUIRE(lab->power("fred", false));
+    REQUIRE(lab->power("fred", true));
+    lab->run_for(2s);
+    const TedTap tap(*lab, "middle");
+    lab->ask("pc-fred", "ping 13.13.13.4 count 5");
+    CHECK(lossless(lab->ask("pc-fred", "ping 13.13.13.4 count 5")));
+    CHECK(lossless(lab->ask("pc-daphne", "ping 12.12.12.13 count 5")));
+    CHECK(tap.probes.size() == 1);
+    CHECK(tap.replies.size() == 1);
+    CHECK(tap.clear == 0);
+}
+
 TEST_CASE("T7: no gateway at the far end: a few probes, then silence; the message says so") {
     auto t = two_gateways(kDaphneToFred, kFredToDaphne);
     auto& text = t.routers[1].config_text;
