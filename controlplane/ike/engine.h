@@ -143,7 +143,7 @@ struct Acquire {
     std::vector<Ipv4Address> peers;     // in order of preference; the first that answers
     ProxyPair proxies;
     bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
-    bool discovered = false;            // the peer is what a TED reply named
+    std::uint32_t discovery = 0;        // number of the TED discovery that named the peer; 0: none
 };
 
 /// A flow that a `discover` map protects, seen without an SA (row T2).
