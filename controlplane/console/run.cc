@@ -189,10 +189,10 @@ Result<void> Run::start(const std::string& text) {
     RouterOptions options;
     options.workers = std::max<unsigned>(1, static_cast<unsigned>(platform_.workers.size()));
     options.startup_path = config_file_;
-    options.read_file = [folder = std::filesystem::path(config_file_).parent_path()](
-                            const std::string& name) {
-        return console::read_text_file((folder / name).string());
-    };
+    options.read_file =
+        [folder = std::filesystem::path(config_file_).parent_path()](const std::string& name) {
+            return console::read_text_file((folder / name).string());
+        };
     console_.on_clock(monotonic_now(), console::wall_now());
     router_ = std::make_unique<Router>(random_, *offload_, console_, options);
     console_.attach(*router_);

@@ -48,6 +48,9 @@ bool MainMode::start(IkeSa& sa) {
     ChainWriter chain;
     chain.add(PayloadType::sa, sa.sa_body);
     add_nat_vendor_ids(core_, sa, chain);
+    if (core_.signatures.usable()) {
+        chain.add(PayloadType::vendor_id, vendor_id_body(VendorId::fragmentation));
+    }
     core_.phase1.transition(sa, Input::from_ipsec, "IKE_SA_REQ_MM", Phase1State::i_mm1);
     core_.log.debug(Debug::crypto_isakmp, "{}: beginning Main Mode exchange", sa.tag());
     core_.counters.count(Counter::phase1_initiated);
@@ -146,6 +149,9 @@ bool MainMode::answer_first(IkeSa& sa, const Chain& chain, const SaBody& offered
                         sa.tag(),
                         nat_t_construct_name(*sa.nat.vendor));
         answer.add(PayloadType::vendor_id, vendor_id_body(*sa.nat.vendor));
+    }
+    if (sa.is_signed()) {
+        answer.add(PayloadType::vendor_id, vendor_id_body(VendorId::fragmentation));
     }
     core_.phase1.send(sa, write_message(main_header(sa, answer.first()), answer.view()));
     core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_COMPLETE", Phase1State::r_mm2);

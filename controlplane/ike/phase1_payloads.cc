@@ -261,9 +261,8 @@ void derive_keys(Engine::State& core, IkeSa& sa, BytesView shared) {
     }
     core.log.debug(
         Debug::crypto_engine, "CryptoEngine0: create ISAKMP SKEYID for conn id {}", sa.id.value());
-    sa.keys = sa.is_signed()
-                  ? keys_of_signature(sa.material(), shared)
-                  : keys_of_pre_shared(sa.material(), sa.pre_shared_key.view(), shared);
+    sa.keys = sa.is_signed() ? keys_of_signature(sa.material(), shared)
+                             : keys_of_pre_shared(sa.material(), sa.pre_shared_key.view(), shared);
     sa.iv = sa.keys.iv;
     sa.keyed = true;
     core.log.debug(Debug::crypto_isakmp, "{}: SKEYID state generated", sa.tag());

@@ -28,11 +28,17 @@ Bytes certificate_body(const crypto::Certificate& certificate) {
     return out.take();
 }
 
+/// The same names with the same values; one end may write a value as PrintableString, the other as UTF8String.
+bool is_subject(const crypto::Certificate& certificate, BytesView name) {
+    const auto text = crypto::distinguished_name_text(name);
+    return text && *text == certificate.subject_text();
+}
+
 /// The certificate names the identity.
 bool names(const crypto::Certificate& certificate, const Identity& identity) {
     switch (identity.type) {
     case IdType::der_asn1_dn:
-        return certificate.subject_der() == identity.data;
+        return is_subject(certificate, identity.data);
     case IdType::fqdn:
         return certificate.names_host(text_of(identity));
     case IdType::user_fqdn:

@@ -8,11 +8,15 @@
 // decryption, so that only who has computed can make us compute.
 //
 // A peer is believed if all of these hold, and nothing less will do:
-//   * one of its CERT payloads names the identity that it sends: a distinguished name is the subject, byte
-//     for byte; FQDN, user FQDN and address stand in the subjectAltName;
+//   * one of its CERT payloads names the identity that it sends: a distinguished name is the subject, value
+//     for value; FQDN, user FQDN and address stand in the subjectAltName;
 //   * OpenSSL finds a chain from it to an authority of a trustpoint, all valid by the router's calendar;
 //   * that trustpoint says `revocation-check none` (alone or as the last of a list);
 //   * the signature fits the key of that certificate.
+//
+// Certificates make long messages. With signatures we announce that we put Cisco's IKE fragments together, so
+// that a peer that can cut does, and no NAT or filter on the way has to let pieces of UDP through. Ours go as
+// one datagram.
 //
 // IOS: when the identity is an address and our certificate does not name it, "My ID configured as IPv4 Addr,
 // but Addr not in Cert!" and the name goes instead; ours is the FQDN if the certificate has it, else the DN.

@@ -148,10 +148,10 @@ private:
     static RouterOptions options(const std::string& config_file) {
         RouterOptions out;
         out.workers = 1;
-        out.read_file = [folder = std::filesystem::path(config_file).parent_path()](
-                            const std::string& name) {
-            return read_text_file((folder / name).string());
-        };
+        out.read_file =
+            [folder = std::filesystem::path(config_file).parent_path()](const std::string& name) {
+                return read_text_file((folder / name).string());
+            };
         return out;
     }
 

@@ -193,6 +193,19 @@ TEST_CASE("IKE RSA: an identity that the certificate does not name is refused") 
     CHECK_FALSE(check(IdType::user_fqdn, text("root@example.com")));
     CHECK_FALSE(check(IdType::key_id, text("sv9-2")));
     CHECK(check(IdType::der_asn1_dn, certificate(pki::kPeer).subject_der()));
+    // The same values in other types of string: strongSwan writes PrintableString where OpenSSL wrote UTF8String.
+    auto printable = certificate(pki::kPeer).subject_der();
+    for (std::size_t i = 0; i + 5 < printable.size(); ++i) {
+        const bool behind_oid =
+            printable[i] == 0x06 && printable[i + 1] == 3 && printable[i + 2] == 0x55;
+        if (behind_oid && printable[i + 5] == 0x0C) {
+            printable[i + 5] = 0x13;
+        }
+    }
+    CHECK(printable != certificate(pki::kPeer).subject_der());
+    CHECK(check(IdType::der_asn1_dn, printable));
+    printable.back() ^= 1U;
+    CHECK_FALSE(check(IdType::der_asn1_dn, printable));
     // The authority's own name stands in a certificate that came along; the signature is not its.
     CHECK_FALSE(check(IdType::der_asn1_dn, certificate(pki::kSubCa).subject_der()));
     CHECK_FALSE(check(IdType::der_asn1_dn, certificate(pki::kOtherCa).subject_der()));

@@ -50,9 +50,11 @@ TEST_CASE("T2 T3 T4: probe, reply, main mode, quick mode with the negotiated pro
     CHECK(fred.pairs.begin()->second.parameters.policy.dynamic_sequence == 10);
     CHECK(fred.sent[0].payload.size() <= probe.payload.size());
     CHECK_FALSE(fred.sent[0].probe);
-    CHECK(fred.lines.contains("peer can handle TED V3: changing source to 11.11.11.1 and dest to 11.11.11.2"));
+    CHECK(fred.lines.contains(
+        "peer can handle TED V3: changing source to 11.11.11.1 and dest to 11.11.11.2"));
     CHECK(fred.lines.contains("peer's address is 11.11.11.1"));
-    CHECK(daphne.lines.contains("ted negotiated proxies: 0 13.13.13.0/255.255.255.0:0, 12.12.12.0/255.255.255.0:0"));
+    CHECK(daphne.lines.contains(
+        "ted negotiated proxies: 0 13.13.13.0/255.255.255.0:0, 12.12.12.0/255.255.255.0:0"));
     CHECK(daphne.lines.contains("ISAKMP:received payload type 16"));
     // A second flow under the same pair's policy needs no new phase 1.
     CHECK(daphne.counter(Counter::phase1_established) == 1);
@@ -80,7 +82,8 @@ TEST_CASE("T7: no answer: repeated, then left alone for a while; a scan fills no
     CHECK(daphne.engine->state().timers.size() == 0);
 }
 
-TEST_CASE("T3 T7: answers only for what is protected here, at a bounded rate, from the right peer") {
+TEST_CASE(
+    "T3 T7: answers only for what is protected here, at a bounded rate, from the right peer") {
     World world(73);
     auto& daphne = world.add("Daphne", Ipv4Address(11, 11, 11, 1));
     auto& fred = world.add("Fred", Ipv4Address(11, 11, 11, 2));
@@ -97,7 +100,8 @@ TEST_CASE("T3 T7: answers only for what is protected here, at a bounded rate, fr
         discover(daphne, ted_request(daphne, kHostD, kHostF, kLanD, kLanF));
         const auto probe = daphne.sent.at(0).payload;
         for (int i = 0; i < 1000; ++i) {
-            fred.engine->on_packet(world.now, {kOutside, {kHostF, kPortIsakmp}, {kHostD, kPortIsakmp}, probe});
+            fred.engine->on_packet(world.now,
+                                   {kOutside, {kHostF, kPortIsakmp}, {kHostD, kPortIsakmp}, probe});
         }
         fred.drain();
         CHECK(fred.sent.size() == Ted::kAnswersPerSecond);
@@ -116,7 +120,9 @@ TEST_CASE("T3 T7: answers only for what is protected here, at a bounded rate, fr
         world.run(1s);
         REQUIRE(replies.size() == 1);
         const auto give = [&](Ipv4Address from) {
-            daphne.engine->on_packet(world.now, {kOutside, {daphne.address, kPortIsakmp}, {from, kPortIsakmp}, replies[0]});
+            daphne.engine->on_packet(
+                world.now,
+                {kOutside, {daphne.address, kPortIsakmp}, {from, kPortIsakmp}, replies[0]});
             daphne.drain();
         };
         give(Ipv4Address(99, 9, 9, 9));
@@ -124,7 +130,7 @@ TEST_CASE("T3 T7: answers only for what is protected here, at a bounded rate, fr
         CHECK(daphne.ike_count() == 0);
         give(fred.address);
         CHECK(daphne.ike_count() == 1);
-        give(fred.address);   // no probe is out any more
+        give(fred.address);  // no probe is out any more
         CHECK(daphne.ike_count() == 1);
         CHECK(daphne.counter(Counter::ted_refused) == 2);
     }
