@@ -98,7 +98,7 @@ void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
     request.acquire = acquire;
     request.rekeys = rekeys;
     const auto* policy = core_.policies.of(acquire.policy);
-    if (!acquire.discovered) {  // IOS: the discovery has its own lines
+    if (acquire.discovery == 0) {  // IOS: the discovery has its own lines
         core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
         core_.log.debug(Debug::crypto_isakmp,
                         "ISAKMP (0:0): SA request profile is {}",
@@ -171,6 +171,13 @@ void Requests::initiate(Request& request) {
     if (sa == nullptr) {
         give_up(id, "too many ISAKMP SAs");
         return;
+    }
+    if (request.acquire.discovery != 0) {
+        core_.log.debug(core_.log.enabled(Debug::crypto_isakmp_ted) ? Debug::crypto_isakmp_ted
+                                                                    : Debug::crypto_isakmp,
+                        "ISAKMP (0:{}): created new SA after peer-discovery with {}",
+                        request.acquire.discovery,
+                        remote.to_string());
     }
     sa->profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
     sa->waiting.push_back(id);
