@@ -431,11 +431,7 @@ public:
     ~Initiators() override { stop(); }
 
 protected:
-    void begin() override {
-        for (unsigned i = 0; i < options_.parallel; ++i) {
-            call(clock_now());
-        }
-    }
+    void begin() override { call_many((options_.parallel + 1) / 2); }
 
     void turn(std::vector<Datagram>& letters) override {
         const auto now = clock_now();
@@ -458,9 +454,19 @@ protected:
         for (const auto address : std::exchange(touched_, {})) {
             settle(now, address);
         }
+        // The other half a step later: else all would be at one end, then all at the other.
+        if (!letters.empty() && n_called_ < options_.parallel) {
+            call_many(options_.parallel - n_called_);
+        }
     }
 
 private:
+    void call_many(unsigned peers) {
+        for (unsigned i = 0; i < peers; ++i) {
+            call(clock_now());
+        }
+    }
+
     struct Peer {
         Peer(Initiators& all, Ipv4Address address)
             : pool(all.pool(), all.owners_, all.last_job_, address.value()),
