@@ -10,6 +10,7 @@
 #include "dataplane/tables/sa.h"
 #include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/outer_header.h"
 #include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
@@ -153,37 +154,36 @@ private:
     std::size_t given_ = 0;
 };
 
-/// RFC 4301, section 5.1.2.1: version 4, ToS copied, length computed, ID of our own, DF by policy.
+/// The outer header of tunnel mode; DF by policy.
 void write_outer(
     Worker& w, const Sa& sa, std::uint8_t* ip, const EspLengths& l, std::uint8_t tos, bool df) {
-    // RFC 6864, section 4.1: "The IPv4 ID field of non-atomic datagrams … MUST NOT repeat within MDL".
-    // An atomic one (DF, no fragment) may have any.
-    const std::uint16_t id = df ? std::uint16_t{0} : w.next_ip_id();
-    const std::uint16_t fragment = df ? wire::kIpDontFragment : std::uint16_t{0};
-    // The sum of all that never changes was made with the SA; sums work in memory order.
-    const std::uint32_t tos_word = big_endian(std::uint16_t{tos});
-    const std::uint32_t length_word = big_endian(l.total);
-    const std::uint32_t id_word = big_endian(id);
-    const std::uint32_t fragment_word = big_endian(fragment);
-    std::uint32_t sum = sa.outer_sum + tos_word + length_word + id_word + fragment_word;
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    const std::uint32_t protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    // Whole words, each stored once: a header put together byte by byte and then copied stalls.
-    const std::array<std::uint32_t, 5> words{0x45U | tos_word | length_word << 16U,
-                                             id_word | fragment_word << 16U,
-                                             kOuterTtl | protocol << 8U | (~sum & 0xFFFFU) << 16U,
-                                             big_endian(sa.local),
-                                             big_endian(sa.remote)};
-    std::memcpy(ip, words.data(), wire::kIpv4Bytes);
+    const auto protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    const wire::OuterHeader h{sa.outer_sum, sa.local, sa.remote, kOuterTtl, protocol};
+    wire::write_outer_header(ip, h, tos, l.total, df ? std::uint16_t{0} : w.next_ip_id(), df);
 }
 
 /// Transport mode: the packet's own header moves to the front and changes protocol and length.
 void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const EspLengths& l) {
-    std::memmove(ip, p.l3, p.header_bytes);
-    wire::write16(ip + wire::kIpTotalLength, l.total);
-    ip[wire::kIpProtocol] = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    wire::store_header_checksum(ip, p.header_bytes / 4U);
+    const auto protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    if (p.header_bytes != wire::kIpv4Bytes) [[unlikely]] {
+        std::memmove(ip, p.l3, p.header_bytes);
+        wire::write16(ip + wire::kIpTotalLength, l.total);
+        ip[wire::kIpProtocol] = protocol;
+        wire::store_header_checksum(ip, p.header_bytes / 4U);
+        return;
+    }
+    // In words, as memory has them: length in the first, protocol and checksum in the third.
+    std::array<std::uint32_t, 5> words;
+    std::memcpy(words.data(), p.l3, wire::kIpv4Bytes);
+    words[0] = (words[0] & 0xFFFFU) | std::uint32_t{big_endian(l.total)} << 16U;
+    words[2] = (words[2] & 0xFFU) | std::uint32_t{protocol} << 8U;
+    std::uint64_t sum = std::uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+    sum = (sum & 0xFFFFFFFFU) + (sum >> 32U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    words[2] |= static_cast<std::uint32_t>(~sum & 0xFFFFU) << 16U;
+    std::memcpy(ip, words.data(), wire::kIpv4Bytes);
 }
 
 /// RFC 4303, section 2.4: "The first padding byte appended to the plaintext is numbered 1, with
