@@ -86,13 +86,19 @@ void find_sas(Worker& w, Vector& ready) {
         sas[at] = w.sas.outbound(f[at].slot);
         prefetch(sas[at]);
     }
+    const Sa* last = nullptr;
     for (const auto at : places) {
         const auto* sa = sas[at];
-        if (sa != nullptr) [[likely]] {
+        if (sa != last && sa != nullptr) {
             prefetch(sa->state);
-            prefetch(sa->key);
+            crypto::EspEngine::fetch(*sa->key);
+            last = sa;
         }
     }
+    const NextHopRecord* hop = nullptr;
+    std::uint32_t next_hop = 0;
+    unsigned limit = 0;
+    last = nullptr;
     for (const auto at : places) {
         auto& p = f[at];
         const auto* sa = sas[at];
@@ -100,11 +106,15 @@ void find_sas(Worker& w, Vector& ready) {
             w.drop_and_punt(p, Drop::esp_out_no_sa, PuntReason::acquire);
             continue;
         }
-        // The path's limit: what ICMP said of it, and the way out's own.
-        p.next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
-        hops[at] = w.next_hops.at(p.next_hop);
-        const unsigned limit =
-            hops[at]->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hops[at]->mtu);
+        if (sa != last) {
+            // The path's limit: what ICMP said of it, and the way out's own.
+            next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
+            hop = w.next_hops.at(next_hop);
+            limit = hop->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hop->mtu);
+            last = sa;
+        }
+        p.next_hop = next_hop;
+        hops[at] = hop;
         w.scratch.lengths[at] = lengths_of(*sa, p);
         if (w.scratch.lengths[at].total <= limit) [[likely]] {
             ready.push(at);
@@ -114,7 +124,7 @@ void find_sas(Worker& w, Vector& ready) {
         too_long(w, at, *sa, limit, ready);
         for (auto i = from; i < ready.size(); ++i) {
             sas[ready[i]] = sa;
-            hops[ready[i]] = hops[at];
+            hops[ready[i]] = hop;
             w.scratch.lengths[ready[i]] = lengths_of(*sa, f[ready[i]]);
         }
     }
@@ -293,6 +303,7 @@ std::size_t run_length(const Worker& w, std::size_t from) {
 std::size_t encapsulate_all(Worker& w) {
     auto& x = w.scratch;
     Sequencer sequencer(w);
+    Accountant accountant(w);
     std::size_t count = 0;
     std::size_t run_end = 0;
     for (std::size_t i = 0; i < x.ready.size(); ++i) {
@@ -312,12 +323,13 @@ std::size_t encapsulate_all(Worker& w) {
                                 static_cast<std::uint32_t>(sequence),
                                 x.ops[count])) {
             w.drop(p, Drop::esp_out_no_room);
-        } else if (!account(w, sa, x.lengths[at].payload)) {
+        } else if (!accountant.account(sa, x.lengths[at].payload)) {
             w.drop(p, Drop::esp_out_hard_limit);
         } else {
             x.places[count++] = at;
         }
     }
+    accountant.flush();
     return count;
 }
 
