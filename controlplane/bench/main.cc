@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "controlplane/bench/ike_main.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
 #include "dataplane/ports/eal.h"
@@ -199,12 +201,18 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int bench_main(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "ike") {
+        return bench::ike_main(argc - 1, argv + 1);
+    }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option("path", arguments.path, "forward | acl | esp | gre")
+    app.add_option(
+           "path",
+           arguments.path,
+           "forward | acl | esp | gre; ike has options of its own: viaduct bench ike --help")
         ->required()
         ->check(CLI::IsMember({"forward", "acl", "esp", "gre"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");

@@ -38,7 +38,8 @@ Engine::State::State(Random& random_source,
       transactions(*this),
       sessions(*this),
       ezvpn(*this),
-      ted(*this) {}
+      ted(*this),
+      signatures(*this) {}
 
 const LocalInterface* Engine::State::interface_with(Ipv4Address address) const {
     const auto it = std::find_if(interfaces.begin(), interfaces.end(), [&](const auto& interface) {
@@ -67,6 +68,15 @@ std::uint64_t Engine::State::submit_dh(JobOwner owner,
     jobs.emplace(id, owner);
     offload.submit(
         crypto::DhJob{id, group, std::move(own), Bytes(peer_public.begin(), peer_public.end())});
+    return id;
+}
+
+std::uint64_t Engine::State::submit_sign(JobOwner owner,
+                                         const crypto::RsaPrivateKey& key,
+                                         Bytes hash) {
+    const auto id = ++last_job;
+    jobs.emplace(id, owner);
+    offload.submit(crypto::SignJob{id, key, std::move(hash)});
     return id;
 }
 
@@ -137,7 +147,7 @@ void Engine::State::run_timer(const TimerKey& key) {
     case TimerKind::request:
         return requests.on_timer(RequestId{key.owner});
     case TimerKind::ted:
-        return ted.on_timer(key.owner);
+        return ted.on_timer(ike_id, key.detail);
     }
 }
 
@@ -166,6 +176,9 @@ bool disallowed(Engine::State& core, const IkeSa& sa) {
     }
     if (!sa.keyed) {
         return false;
+    }
+    if (sa.is_signed()) {
+        return !core.signatures.stands(sa) || !still_configured(core.crypto(), sa.suite);
     }
     if (sa.exchange == ExchangeType::aggressive) {
         return !core.aggressive.key_stands(sa) || !still_configured(core.crypto(), sa.suite);
@@ -207,6 +220,16 @@ void Engine::configure(TimePoint now,
         state_->phase1.destroy(id, "configuration changed", Phase1::Notify::yes);
     }
     state_->ezvpn.configure();
+    state_->ted.configure();
+}
+
+void Engine::set_trustpoints(TimePoint now, std::vector<TrustpointKeys> trustpoints) {
+    const Turn turn(*state_, now);
+    state_->signatures.set_trustpoints(std::move(trustpoints));
+}
+
+void Engine::set_wall(TimePoint now, WallTime wall) {
+    state_->signatures.set_wall(now, wall);
 }
 
 void Engine::on_packet(TimePoint now, const PacketIn& packet) {
@@ -250,8 +273,9 @@ void Engine::on_unknown_spi(TimePoint now, Ipv4Address local, Ipv4Address remote
 void Engine::on_offload(TimePoint now, crypto::JobResult result) {
     const Turn turn(*state_, now);
     auto* dh = std::get_if<crypto::DhResult>(&result);
+    const auto* signature = std::get_if<crypto::SignResult>(&result);
     const auto owner = state_->jobs.find(crypto::id_of(result));
-    if (dh == nullptr || owner == state_->jobs.end()) {
+    if ((dh == nullptr && signature == nullptr) || owner == state_->jobs.end()) {
         return;  // its exchange has ended meanwhile
     }
     const auto [ike, exchange] = owner->second;
@@ -260,7 +284,9 @@ void Engine::on_offload(TimePoint now, crypto::JobResult result) {
     if (sa == nullptr) {
         return;
     }
-    if (exchange == MessageId{} && sa->exchange == ExchangeType::aggressive) {
+    if (signature != nullptr) {
+        state_->main_mode.resume_signed(*sa, *signature);
+    } else if (exchange == MessageId{} && sa->exchange == ExchangeType::aggressive) {
         state_->aggressive.resume(*sa, std::move(*dh));
     } else if (exchange == MessageId{}) {
         state_->main_mode.resume(*sa, std::move(*dh));
@@ -304,6 +330,7 @@ void Engine::clear_isakmp(TimePoint now, std::optional<ConnectionId> connection)
 
 void Engine::clear_ipsec(TimePoint now, std::optional<Ipv4Address> peer, const std::string& map) {
     const Turn turn(*state_, now);
+    state_->ted.forget_negative();
     for (const auto id : state_->children.ids_with(peer)) {
         const auto* child = state_->children.find(id);
         if (child != nullptr && (map.empty() || child->parameters.policy.crypto_map == map)) {

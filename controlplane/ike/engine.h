@@ -126,6 +126,16 @@ class SaUsageSource {
     [[nodiscard]] virtual SaUsage usage(ChildId child) const = 0;
 };
 
+/// What a `crypto pki trustpoint` holds, read by the Router from the files that it names.
+struct TrustpointKeys {
+    std::string name;
+    std::optional<crypto::Certificate> certificate;  // this router's; nullopt: it only believes
+    std::vector<crypto::Certificate> chain;          // between ours and the authority
+    std::optional<crypto::RsaPrivateKey> key;
+    std::vector<crypto::Certificate> authorities;
+    bool revocation_none = false;  // `revocation-check` ends in "none"
+};
+
 // ── in ──────────────────────────────────────────────────────────────────────────────────────────
 
 /// A UDP datagram for port 500 or 4500 (without the non-ESP marker), or a TED probe from transit.
@@ -143,6 +153,7 @@ struct Acquire {
     std::vector<Ipv4Address> peers;     // in order of preference; the first that answers
     ProxyPair proxies;
     bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
+    std::uint32_t discovery = 0;        // number of the TED discovery that named the peer; 0: none
 };
 
 /// A flow that a `discover` map protects, seen without an SA (row T2).
@@ -153,6 +164,7 @@ struct DiscoverRequest {
     Ipv4Address destination;
     Proxy local_proxy;           // from the access list's line
     Proxy remote_proxy;
+    Ipv4Address next_hop;        // where the probe will go, for the log; unspecified: not known
 };
 
 enum class SaNotice : std::uint8_t { soft_limit, hard_limit, first_packet, idle };
@@ -277,6 +289,11 @@ class Engine {
     /// notifies); the others stay as they are. `config` must outlive the engine or the next configure().
     void configure(TimePoint now, const config::RunningConfig& config,
                    std::vector<LocalInterface> interfaces);
+
+    /// What the trustpoints hold; before configure() whenever that has changed.
+    void set_trustpoints(TimePoint now, std::vector<TrustpointKeys> trustpoints);
+    /// The calendar, for certificates. Before the first is told, every certificate counts as expired.
+    void set_wall(TimePoint now, WallTime wall);
 
     void on_packet(TimePoint now, const PacketIn& packet);
     void on_acquire(TimePoint now, const Acquire& acquire);

@@ -108,14 +108,7 @@ void QuickMode::on_message(IkeSa& sa, const PacketIn& packet, const Header& head
     x.last_received.assign(packet.payload.begin(), packet.payload.end());
     sa.last_heard = core_.now;
     core_.phase1.follow(sa, packet.local, packet.remote);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     if (x.state == QuickState::i_qm1) {
         on_second(sa, x, *message);
     } else {

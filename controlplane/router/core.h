@@ -94,6 +94,7 @@ struct RouterCore {
     std::vector<dataplane::Interface> published_interfaces;
     std::map<IfIndex, dataplane::InterfaceCounters> cleared;  // what `clear counters` subtracts
     ios::ExecRows rows;
+    std::optional<std::map<std::string, config::Trustpoint>> trustpoints_read;  // nullopt: read them again
     TimePoint next_refresh{};
     bool refresh_wanted = false;
     std::uint64_t punts_dropped = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/router/core.h"
+#include "controlplane/router/trustpoints.h"
 
 namespace viaduct {
 
@@ -134,6 +135,7 @@ void RouterCore::reconcile() {
     // Tunnels need routes to their destinations, so they are looked at again once the routes are there.
     update_interfaces();
     update_connected_routes();
+    update_static_routes();
     configure_engines();
     publish_interfaces();
     commit_routes();
@@ -488,6 +490,10 @@ void RouterCore::configure_engines() {
         log.message("CRYPTO", Severity::warnings, "POLICY", "{}", problem);
     }
     aaa.configure(model);
+    if (trustpoints_read != model.crypto.trustpoints) {
+        trustpoints_read = model.crypto.trustpoints;
+        ike.set_trustpoints(now, load_trustpoints(model.crypto, options.read_file, log));
+    }
     ike.configure(now, model, std::move(ike_interfaces));
     configure_nhrp();
     configure_eigrp();

@@ -77,6 +77,7 @@ void Router::attach_port(const config::InterfaceName& name, std::unique_ptr<data
 ios::LoadResult Router::load(TimePoint now, std::string_view text, std::string_view file_name) {
     auto result = pix::load_any(text, file_name);
     core_->startup = std::string(text);
+    core_->trustpoints_read.reset();  // a reload reads the files again
     apply(now, result.config);
     return result;
 }
@@ -117,6 +118,7 @@ std::string Router::startup_text() const {
 void Router::poll(TimePoint now, WallTime wall) {
     core_->now = now;
     core_->wall = wall;
+    core_->ike.set_wall(now, wall);
     core_->take_punts();
     for (auto& result : core_->offload.take_done()) {
         core_->ike.on_offload(now, std::move(result));

@@ -31,6 +31,8 @@ struct RouterOptions {
     std::string startup_path;  // where `write memory` goes; empty: nowhere (the lab keeps a copy)
     std::uint32_t max_sas = 4096;
     std::uint32_t nat_sessions = 65536;
+    /// A file that the configuration names (certificates), relative to the configuration's folder; none: no files.
+    std::function<Result<std::string>(const std::string& name)> read_file;
 };
 
 /// The inside (core.h).

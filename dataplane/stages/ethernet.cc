@@ -276,6 +276,7 @@ void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
         auto& f = w.frame;
         auto& next = hop.way == Way::port      ? f.adjacency
                      : hop.way == Way::gre_out ? f.gre_out
+                     : hop.way == Way::nat44   ? f.nat44_out
                                                : f.crypto_map;
         auto& p = place_plain(w, next, q, in);
         p.next_hop = q.next_hop_id;
@@ -299,6 +300,12 @@ void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in)
     if ((in.features & kInFeatures) == 0) {
         look_up(w, plain);
         send_quick(w, plain, in.index.value());
+        return;
+    }
+    if ((in.features & kInFeatures) == kInNat) {
+        for (auto& q : plain) {
+            place_plain(w, w.frame.nat44_in, q, in.index.value());
+        }
         return;
     }
     place_by_features(w, plain, in);

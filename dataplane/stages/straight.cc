@@ -1,4 +1,5 @@
-// The fused way of packets that came out of ESP or GRE and have nothing else to do: look-up, TTL, away.
+// The fused way of packets that came out of ESP or GRE, or were translated, and have nothing else to do: look-up,
+// TTL, away.
 //
 // Who pushes to `straight` has made ip4_input's checks and asked goes_straight(): of input_features nothing
 // would have acted. What `routed` would have to say (no Ethernet next hop, TTL, size, redirect) goes there.
