@@ -65,7 +65,9 @@ void set_cipher(const std::string& word, BenchOptions& options) {
 std::vector<Row> rows_of(const Arguments& arguments) {
     using Path = BenchOptions::Path;
     std::vector<std::pair<std::string, Path>> paths;
-    if (arguments.path == "forward") {
+    if (arguments.path == "ports") {
+        paths.emplace_back("ports alone", Path::ports);
+    } else if (arguments.path == "forward") {
         paths.emplace_back("forward", Path::forward);
     } else if (arguments.path == "acl") {
         paths.emplace_back("forward with access list", Path::forward_acl);
@@ -209,12 +211,12 @@ int bench_main(int argc, char** argv) {
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option(
-           "path",
-           arguments.path,
-           "forward | acl | esp | gre; ike has options of its own: viaduct bench ike --help")
+    app.add_option("path",
+                   arguments.path,
+                   "ports | forward | acl | esp | gre; ike has options of its own: viaduct bench "
+                   "ike --help")
         ->required()
-        ->check(CLI::IsMember({"forward", "acl", "esp", "gre"}));
+        ->check(CLI::IsMember({"ports", "forward", "acl", "esp", "gre"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");
     app.add_option("--routes", arguments.routes, "forward: prefixes, 1-1000000")
         ->check(CLI::Range(1, 1000000));
