@@ -105,7 +105,9 @@ std::vector<Row> rows_of(const Arguments& arguments) {
         return nat_rows_of(arguments);
     }
     std::vector<std::pair<std::string, Path>> paths;
-    if (arguments.path == "forward") {
+    if (arguments.path == "ports") {
+        paths.emplace_back("ports alone", Path::ports);
+    } else if (arguments.path == "forward") {
         paths.emplace_back("forward", Path::forward);
     } else if (arguments.path == "acl") {
         paths.emplace_back("forward with access list", Path::forward_acl);
@@ -261,9 +263,9 @@ int bench_main(int argc, char** argv) {
     app.add_option(
            "path",
            arguments.path,
-           "forward | acl | esp | gre | nat; ike has options of its own: viaduct bench ike --help")
+           "ports | forward | acl | esp | gre | nat; ike and dmvpn have options of their own: viaduct bench ike --help")
         ->required()
-        ->check(CLI::IsMember({"forward", "acl", "esp", "gre", "nat"}));
+        ->check(CLI::IsMember({"ports", "forward", "acl", "esp", "gre", "nat"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");
     app.add_option("--routes", arguments.routes, "forward: prefixes, 1-1000000")
         ->check(CLI::Range(1, 1000000));
