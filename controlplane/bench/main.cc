@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/bench/dmvpn.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
 #include "dataplane/ports/eal.h"
@@ -199,12 +200,16 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int bench_main(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "dmvpn") {
+        return bench::dmvpn_main(argc - 1, argv + 1);
+    }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option("path", arguments.path, "forward | acl | esp | gre")
+    app.add_option(
+           "path", arguments.path, "forward | acl | esp | gre; dmvpn has arguments of its own")
         ->required()
         ->check(CLI::IsMember({"forward", "acl", "esp", "gre"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");

@@ -133,6 +133,7 @@ private:
     class Compiler;
 
     Flow& flow(const FlowKey& key);
+    [[nodiscard]] std::optional<FlowKey> known_as_outer(const FlowKey& key) const;
     void drop_flow(const FlowKey& key);
     [[nodiscard]] FlowKey flow_key_of(const ike::ChildParameters& child) const;
     [[nodiscard]] dataplane::SaParameters parameters_of(const ike::ChildParameters& child,
