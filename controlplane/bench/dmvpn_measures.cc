@@ -9,6 +9,7 @@
 
 #include "controlplane/bench/dmvpn.h"
 #include "controlplane/eigrp/engine.h"
+#include "controlplane/eigrp/process.h"
 #include "controlplane/eigrp/wire.h"
 #include "controlplane/lab/host/wire.h"
 #include "controlplane/lab/lab.h"
