@@ -28,7 +28,9 @@ std::string_view stage_name(Stage stage) {
     static constexpr std::array<std::string_view, kStageCount> kNames{"rx",
                                                                       "ethernet",
                                                                       "ip4-input",
+                                                                      "straight",
                                                                       "input-features",
+                                                                      "nat44",
                                                                       "route",
                                                                       "routed",
                                                                       "local",
@@ -76,6 +78,7 @@ std::size_t Worker::run_once(TimePoint time) {
     route_generation = tables.route_generation.load(std::memory_order_acquire);
     view_ports = *tables.ports.table();
     batch_port_ = kNoPort;
+    begin_nat_turn(*this);
 
     auto handled = poll_parcels(injected);
     handled += poll_ports();
