@@ -285,7 +285,16 @@ void Engine::on_release(TimePoint now,
                         std::optional<Ipv4Address> remote_original) {
     const Turn turn(*state_, now);
     state_->requests.drop_for(policy, remote, remote_original);
-    for (const auto id : state_->children.ids_with(remote)) {
+    auto ids = state_->children.ids_with(remote);
+    if (ids.empty()) {
+        // In tunnel mode a station behind a NAT goes by its own address.
+        ids = state_->children.ids_with(std::nullopt);
+        std::erase_if(ids, [&](ChildId id) {
+            const auto& p = state_->children.find(id)->parameters;
+            return !p.tunnel_mode || p.proxies.remote.address != remote;
+        });
+    }
+    for (const auto id : ids) {
         const auto* child = state_->children.find(id);
         if (child != nullptr && child->parameters.policy == policy &&
             same_station(remote_original, child->parameters.remote_original)) {

@@ -123,14 +123,16 @@ void RouterCore::carry_ike() {
                               [this](const ike::RemoveChild& a) { protection.remove(a); },
                               [this](const ike::MoveChild& a) { protection.move(a); },
                               [this](const ike::ChildState& a) {
-                                  // Down says that none stands: not while another pair does.
+                                  // The station as GRE sees it: behind a NAT that is, in tunnel mode,
+                                  // not IKE's peer. Down says that none stands: not while one does.
+                                  const auto remote = a.proxies.remote.address;
                                   const bool stands =
                                       !a.up && ike.child_stands(
-                                                   a.policy.interface, a.remote, a.remote_original);
+                                                   a.policy.interface, remote, a.remote_original);
                                   if (a.policy.crypto_map.empty() && !stands) {
                                       nhrp.on_tunnel_state(now,
                                                            a.local,
-                                                           a.remote,
+                                                           remote,
                                                            a.up ? nhrp::Engine::TunnelState::up
                                                                 : nhrp::Engine::TunnelState::down,
                                                            a.remote_original);

@@ -125,7 +125,9 @@ Protection::FlowKey Protection::flow_key_of(const ike::ChildParameters& child) c
     FlowKey key;
     key.policy = child.policy;
     if (child.policy.crypto_map.empty() && child.policy.ezvpn.empty()) {
-        key.peer = {child.remote.address, child.remote_original};
+        // In tunnel mode GRE's own addresses are inside, and a NAT does not see them.
+        key.peer = {child.tunnel_mode ? child.proxies.remote.address : child.remote.address,
+                    child.remote_original};
         if (const auto outer = known_as_outer(key)) {
             return *outer;
         }

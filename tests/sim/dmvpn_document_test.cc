@@ -86,6 +86,38 @@ TEST_CASE("D1 D3 D4: document 003's configurations as they stand come up from po
     }
 }
 
+TEST_CASE("D10: show dmvpn detail shows the sessions that IKE has") {
+    const auto lab = running_lab();
+    const auto text = lab->ask("sv9-3", "show dmvpn detail");
+    INFO(text);
+    const auto session = text.find("Crypto Session Details: \n");
+    REQUIRE(session != std::string::npos);
+    const auto details = text.substr(session);
+    for (const auto* line :
+         {"Interface: Tunnel0\nSession: [0x",
+          "  IKE SA: local 209.168.202.131/500 remote 209.168.202.225/500 Active\n",
+          "          Capabilities:",
+          "  Crypto Session Status: UP-ACTIVE     \n",
+          "  fvrf: (none),\tPhase1_id: 209.168.202.225\n",
+          "  IPSEC FLOW: permit 47 host 209.168.202.131 host 209.168.202.225\n",
+          "        Active SAs: 2, origin: crypto map\n",
+          "        Inbound:  #pkts dec'ed ",
+          "        Outbound: #pkts enc'ed ",
+          ", transform : esp-3des esp-md5-hmac ",
+          "    Socket State: Open\n"}) {
+        INFO(line);
+        CHECK(has(details, line));
+    }
+    CHECK(occurrences(details, "Session: [0x") == 1);
+    // Without power at the hub: what is missing first is told.
+    REQUIRE(lab->power("sv9-2", false));
+    lab->run_for(200s);
+    const auto gone = lab->ask("sv9-3", "show dmvpn");
+    INFO(gone);
+    CHECK(has(gone, " IKE "));
+    CHECK(has(gone, "SX\n"));
+}
+
 TEST_CASE("D3: a spoke with another authentication string does not register") {
     auto topology = example("dmvpn");
     insert_lines(

@@ -36,13 +36,15 @@ void move_inside(lab::Topology& topology,
     }
 }
 
-lab::Topology modern() {
+lab::Topology modern(bool transport = true) {
     auto topology = example("dmvpn");
     for (auto& spec : topology.routers) {
         replace(spec.config_text, "version 12.3", "version 15.1");
-        replace(spec.config_text,
-                "esp-3des esp-md5-hmac\n",
-                "esp-3des esp-md5-hmac\n mode transport\n");
+        if (transport) {
+            replace(spec.config_text,
+                    "esp-3des esp-md5-hmac\n",
+                    "esp-3des esp-md5-hmac\n mode transport\n");
+        }
     }
     return topology;
 }
@@ -83,6 +85,30 @@ TEST_CASE(
     REQUIRE(wait_converged(*lab, 120s));
     CHECK(lossless(lab->ask("pc-hub", "ping 2.2.2.10 count 5")));
     CHECK(lossless(lab->ask("pc-hub", "ping 3.3.3.10 count 5")));
+    CHECK(tap.gre == 0);
+}
+
+// GRE's addresses are inside ESP then: each station goes by its own, and the hub alone reaches it.
+TEST_CASE("D3 D5: spokes behind a NAT in tunnel mode: all goes by the hub, none lost") {
+    auto topology = modern(false);
+    move_inside(topology, "sv9-3", "inside-3", "172.16.0.3");
+    move_inside(topology, "sv9-4", "inside-4", "172.16.0.4");
+    const auto lab = make_lab(topology);
+    NatBox nat(
+        *lab, {"cloud", kOutside}, {{"inside-3", {172, 16, 0, 1}}, {"inside-4", {172, 16, 0, 1}}});
+    CloudTap tap(*lab);
+    REQUIRE(wait_converged(*lab, 120s));
+    const auto known = lab->ask("sv9-2", "show ip nhrp");
+    INFO(known);
+    CHECK(has(known, "NBMA address: 172.16.0.3"));
+    CHECK(has(known, "NBMA address: 172.16.0.4"));
+    CHECK(lossless(lab->ask("pc-hub", "ping 2.2.2.10 count 5")));
+    CHECK(lossless(lab->ask("pc-3", "ping 3.3.3.10 count 200")));
+    configure(*lab, "sv9-3", {"interface Tunnel0", "shutdown"});
+    CHECK(lossless(lab->ask("pc-hub", "ping 3.3.3.10 count 150")));
+    configure(*lab, "sv9-3", {"interface Tunnel0", "no shutdown"});
+    REQUIRE(wait_converged(*lab, 120s));
+    CHECK(lossless(lab->ask("pc-hub", "ping 2.2.2.10 count 5")));
     CHECK(tap.gre == 0);
 }
 
