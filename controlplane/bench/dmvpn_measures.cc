@@ -247,6 +247,7 @@ public:
 
     void set_link(bool up) {
         up_ = up;
+        mark_ = {now_, cpu_};
         interfaces_.front().up = up;
         for (auto& spoke : spokes_) {
             spoke.announced = false;
@@ -254,10 +255,10 @@ public:
         work([&] { engine_.set_interfaces(now_, interfaces_); });
     }
 
-    /// Until the hub has this many routes of them and nothing is under way; virtual seconds, and the hub's CPU time.
+    /// Until the hub has this many routes of them and nothing is under way; virtual seconds, and the hub's CPU time,
+    /// since the link was changed.
     std::pair<double, double> until(std::size_t routes, bool quiet) {
-        const auto begin = now_;
-        const double cpu = cpu_;
+        const auto [begin, cpu] = mark_;
         const auto limit = now_ + std::chrono::minutes{30};
         while (now_ < limit && (routes_ != routes || (quiet && !settled()))) {
             step();
@@ -435,6 +436,7 @@ private:
     std::size_t routes_ = 0;
     std::size_t wanted_ = 0;
     double cpu_ = 0;
+    std::pair<TimePoint, double> mark_{now_, 0.0};
     bool up_ = true;
 };
 

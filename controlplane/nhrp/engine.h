@@ -336,6 +336,7 @@ public:
 
     [[nodiscard]] bool sa_stands(Ipv4Address local, const Nbma& remote) const;
     [[nodiscard]] std::optional<Sa> sa(Ipv4Address local, const Nbma& remote) const;
+
     /// An entry of this tunnel needs SAs with the station.
     [[nodiscard]] bool wants_tunnel(IfIndex tunnel, const Nbma& remote) const {
         return peers_.contains({tunnel, remote});
