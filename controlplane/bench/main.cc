@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controlplane/bench/dmvpn.h"
 #include "controlplane/bench/ike_main.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
@@ -254,6 +255,9 @@ int run(const Arguments& arguments) {
 int bench_main(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == "ike") {
         return bench::ike_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && std::string_view(argv[1]) == "dmvpn") {
+        return bench::dmvpn_main(argc - 1, argv + 1);
     }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "

@@ -653,12 +653,36 @@ bool Children::stands(const PolicyRef& policy, const ProxyPair& proxies) const {
     });
 }
 
-bool Children::stands_with(IfIndex interface, Ipv4Address remote) const {
+bool Children::stands_with(IfIndex interface,
+                           Ipv4Address remote,
+                           std::optional<Ipv4Address> remote_original) const {
+    const auto stands = [&](const Child& child) {
+        return child.parameters.policy.interface == interface && child.stage == ChildStage::live;
+    };
     const auto [first, last] = by_remote_.equal_range(remote);
-    return std::any_of(first, last, [&](const auto& entry) {
-        const auto* child = find(entry.second);
-        return child->parameters.policy.interface == interface && child->stage == ChildStage::live;
-    });
+    return std::any_of(first,
+                       last,
+                       [&](const auto& entry) {
+                           const auto* child = find(entry.second);
+                           return stands(*child) &&
+                                  same_station(remote_original, child->parameters.remote_original);
+                       }) ||
+           // In tunnel mode a station behind a NAT goes by its own address.
+           std::any_of(children_.begin(), children_.end(), [&](const auto& entry) {
+               return stands(*entry.second) && entry.second->parameters.tunnel_mode &&
+                      entry.second->parameters.proxies.remote.address == remote;
+           });
+}
+
+std::optional<L4Port> Children::port_of(Ipv4Address remote, Ipv4Address original) const {
+    const auto [first, last] = by_remote_.equal_range(remote);
+    for (auto it = first; it != last; ++it) {
+        const auto& parameters = find(it->second)->parameters;
+        if (parameters.remote_original == original) {
+            return parameters.remote.port;
+        }
+    }
+    return std::nullopt;
 }
 
 Children::Traffic Children::traffic_with(Ipv4Address local, const Endpoint& remote) const {

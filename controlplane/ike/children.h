@@ -43,6 +43,12 @@ struct Child {
     [[nodiscard]] ChildId id() const { return parameters.id; }
 };
 
+/// Whether a station meant may be the one known, where only one of the two tells its address behind a NAT.
+inline bool same_station(const std::optional<Ipv4Address>& meant,
+                         const std::optional<Ipv4Address>& known) {
+    return !meant || !known || *meant == *known;
+}
+
 /// Pairs with the same key carry the same traffic to the same peer.
 struct FlowKey {
     IfIndex interface;
@@ -107,7 +113,11 @@ public:
     [[nodiscard]] Progress progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const;
     [[nodiscard]] bool any_with(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool stands(const PolicyRef& policy, const ProxyPair& proxies) const;
-    [[nodiscard]] bool stands_with(IfIndex interface, Ipv4Address remote) const;
+    [[nodiscard]] bool stands_with(IfIndex interface,
+                                   Ipv4Address remote,
+                                   std::optional<Ipv4Address> remote_original) const;
+    /// The port at which the NAT `remote` shows the station that has `original` itself.
+    [[nodiscard]] std::optional<L4Port> port_of(Ipv4Address remote, Ipv4Address original) const;
     [[nodiscard]] const Child* find(ChildId id) const;
 
     [[nodiscard]] const std::map<ChildId, std::unique_ptr<Child>>& all() const { return children_; }

@@ -304,12 +304,25 @@ void Engine::on_authentication(TimePoint now,
     }
 }
 
-void Engine::on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote) {
+void Engine::on_release(TimePoint now,
+                        const PolicyRef& policy,
+                        Ipv4Address remote,
+                        std::optional<Ipv4Address> remote_original) {
     const Turn turn(*state_, now);
-    state_->requests.drop_for(policy, remote);
-    for (const auto id : state_->children.ids_with(remote)) {
+    state_->requests.drop_for(policy, remote, remote_original);
+    auto ids = state_->children.ids_with(remote);
+    if (ids.empty()) {
+        // In tunnel mode a station behind a NAT goes by its own address.
+        ids = state_->children.ids_with(std::nullopt);
+        std::erase_if(ids, [&](ChildId id) {
+            const auto& p = state_->children.find(id)->parameters;
+            return !p.tunnel_mode || p.proxies.remote.address != remote;
+        });
+    }
+    for (const auto id : ids) {
         const auto* child = state_->children.find(id);
-        if (child != nullptr && child->parameters.policy == policy) {
+        if (child != nullptr && child->parameters.policy == policy &&
+            same_station(remote_original, child->parameters.remote_original)) {
             state_->children.remove(id, "released", Children::Notify::yes);
         }
     }
@@ -388,8 +401,14 @@ std::vector<Action> Engine::take_actions() {
     return std::exchange(state_->actions, {});
 }
 
-bool Engine::child_stands(IfIndex interface, Ipv4Address remote) const {
-    return state_->children.stands_with(interface, remote);
+bool Engine::phase1_stands(Ipv4Address local, Ipv4Address remote) const {
+    return state_->phase1.find_complete(local, remote, std::nullopt, "") != nullptr;
+}
+
+bool Engine::child_stands(IfIndex interface,
+                          Ipv4Address remote,
+                          std::optional<Ipv4Address> remote_original) const {
+    return state_->children.stands_with(interface, remote, remote_original);
 }
 
 }  // namespace viaduct::ike

@@ -154,6 +154,8 @@ struct Acquire {
     ProxyPair proxies;
     bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
     std::uint32_t discovery = 0;        // number of the TED discovery that named the peer; 0: none
+    /// The station meant, where several stand behind one NAT: the address that it has itself.
+    std::optional<Ipv4Address> remote_original;
 };
 
 /// A flow that a `discover` map protects, seen without an SA (row T2).
@@ -306,7 +308,10 @@ class Engine {
     void on_offload(TimePoint now, crypto::JobResult result);
     void on_authentication(TimePoint now, std::uint64_t request, const AuthenticationResult& result);
     /// NHRP (or a tunnel going down) does not need this peer any more.
-    void on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote);
+    void on_release(TimePoint now,
+                    const PolicyRef& policy,
+                    Ipv4Address remote,
+                    std::optional<Ipv4Address> remote_original = std::nullopt);
 
     // `clear …`
     void clear_isakmp(TimePoint now, std::optional<ConnectionId> connection);
@@ -320,7 +325,12 @@ class Engine {
     std::vector<Action> take_actions();
 
     /// True if an IPsec SA pair to this peer stands for this policy (for `show dmvpn` and NHRP).
-    [[nodiscard]] bool child_stands(IfIndex interface, Ipv4Address remote) const;
+    [[nodiscard]] bool child_stands(IfIndex interface,
+                                    Ipv4Address remote,
+                                    std::optional<Ipv4Address> remote_original = std::nullopt) const;
+
+    /// True if an ISAKMP SA with this peer stands.
+    [[nodiscard]] bool phase1_stands(Ipv4Address local, Ipv4Address remote) const;
 
     struct State;
     /// For the show rows of this folder.

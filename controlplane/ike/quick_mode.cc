@@ -135,7 +135,11 @@ Child& QuickMode::make_child(IkeSa& sa, QuickExchange& x) {
     p.reverse_route = entry != nullptr && (entry->reverse_route || entry->reverse_route_static);
     if (!p.tunnel_mode) {
         if (sa.nat.remote_behind) {
-            p.remote_original = x.peer_original.value_or(x.proxies.remote.address);
+            // Without NAT-OA: the initiator's own address is in its proxies, the responder's in its identity.
+            const auto said = x.role == Role::responder
+                                  ? x.proxies.remote.address
+                                  : sa.peer_id.address().value_or(x.proxies.remote.address);
+            p.remote_original = x.peer_original.value_or(said);
         }
         // Transport mode protects what is between the two ends as they see each other.
         p.proxies.local.address = sa.local.address;

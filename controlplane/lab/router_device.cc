@@ -138,6 +138,8 @@ public:
 
     [[nodiscard]] int console_descriptor() const override { return server_ ? server_->fd() : -1; }
 
+    void leave(TimePoint now) override { router_.leave(now); }
+
     [[nodiscard]] bool reload_requested() const override { return router_.reload_requested(); }
 
     [[nodiscard]] std::string startup_text() const override { return router_.startup_text(); }

@@ -124,6 +124,7 @@ const config::InterfaceConfig* RouterCore::settings(IfIndex index) const {
 }
 
 void RouterCore::reconcile() {
+    reconcile_at = kNever;
     for (const auto& [name, config] : model.interfaces) {
         index_of(name);
     }
@@ -147,6 +148,11 @@ void RouterCore::refresh() {
     refresh_wanted = false;
     next_refresh = now + kRefreshEvery;
     bool changed = false;
+    // IOS: `debug nhrp` shows what is forwarded within a fabric, whether or not anybody is redirected.
+    if (const bool debugged = log.enabled(Debug::nhrp); debugged != nhrp_debugged) {
+        nhrp_debugged = debugged;
+        publish_interfaces();
+    }
     for (auto& [index, status] : interfaces) {
         if (auto* port = plane.port(index);
             port != nullptr && port->link_up() != status.port_link) {
@@ -200,6 +206,8 @@ void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceC
             up = up && config.tunnel.destination &&
                  !rib.look_up(*config.tunnel.destination).paths.empty();
         }
+        status.held_down = up && config.keepalive_period_s && keepalives.down(status.index);
+        up = up && !status.held_down;
     } else if (config.name.is_ethernet()) {
         up = up && status.has_port && status.port_link;
     } else if (config.name.type != InterfaceType::loopback) {
@@ -227,6 +235,7 @@ void RouterCore::update_interfaces() {
             // `no interface Tunnel0`, or a port without a line in the file.
             status.admin_up = false;
             status.line_up = false;
+            status.held_down = false;
             status.addresses.clear();
             continue;
         }
@@ -351,7 +360,7 @@ std::optional<ProtectedTunnel> RouterCore::protected_tunnel(const InterfaceStatu
         return std::nullopt;
     }
     const auto& tunnel = config->second.tunnel;
-    return ProtectedTunnel{status.index,
+    return ProtectedTunnel{protection_owner(status.index),
                            *status.tunnel_source,
                            tunnel.protection_profile,
                            tunnel.mode == config::TunnelMode::gre_multipoint,
@@ -362,7 +371,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     using dataplane::InterfaceKind;
     dataplane::Interface out;
     out.index = status.index;
-    out.up = status.line_up;
+    out.up = status.line_up || status.held_down;
     out.mac = status.mac;
     const auto* config = settings(status.index);
     if (config == nullptr) {
@@ -404,7 +413,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.nat_side = static_cast<std::uint8_t>(config->nat_side);
     out.redirects = config->ip_redirects;
     out.nhrp_network = config->nhrp.network_id.value_or(0);
-    out.nhrp_redirect = config->nhrp.redirect;
+    out.nhrp_redirect = config->nhrp.redirect || nhrp_debugged;
     if (config->name.type == config::InterfaceType::tunnel && status.tunnel_source) {
         auto& tunnel = out.tunnel;
         tunnel.source = *status.tunnel_source;
@@ -495,6 +504,7 @@ void RouterCore::configure_engines() {
         ike.set_trustpoints(now, load_trustpoints(model.crypto, options.read_file, log));
     }
     ike.configure(now, model, std::move(ike_interfaces));
+    configure_keepalives();
     configure_nhrp();
     configure_eigrp();
 }

@@ -65,6 +65,9 @@ public:
 
     [[nodiscard]] bool reload_requested() const { return reload_requested_; }
 
+    /// Before the end of the program or a reload: the neighbours are told (EIGRP's goodbye). It leaves with the
+    /// workers' next turns.
+    void leave(TimePoint now);
     /// One turn of the control thread: what came up from the dataplane and from helper threads, and what is due.
     void poll(TimePoint now, WallTime wall);
     /// When poll() is to be called next if nothing comes up before.
