@@ -72,7 +72,8 @@ namespace viaduct::dataplane {
     X(policy_discover)               \
     X(nat44_no_translation)          \
     X(nat44_table_full)              \
-    X(nat44_no_port)                 \
+    X(nat44_exhausted)               \
+    X(nat44_no_address)              \
     X(nat44_malformed)               \
     X(esp_out_no_sa)                 \
     X(esp_out_sequence_exhausted)    \

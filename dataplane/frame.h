@@ -50,11 +50,13 @@ struct Frame {
     // Each vector is named after the stage that reads it.
     Vector ip4_input;
     Vector input_features;
+    Vector nat44_in;
     Vector route;
     Vector routed;
     Vector local;
     Vector esp_in;
     Vector gre_in;
+    Vector nat44_out;
     Vector output_features;
     Vector crypto_map;
     Vector gre_out;

@@ -15,8 +15,9 @@
 // encrypted or encapsulated one is routed again by its outer destination. Every such turn is one pass of
 // the loop below, and no packet makes more than kMaxPasses of them.
 //
-// Where an address translation has its place: outside → inside at the end of input_features (before
-// route), inside → outside at the start of output_features (after route).
+// Address translation (nat44) stands outside → inside behind input_features, before route, and does that look-up
+// itself; inside → outside behind routed, before output_features: access list out, crypto map and tunnel see translated
+// addresses.
 #include "dataplane/pipeline.h"
 
 #include "dataplane/stages/stages.h"
@@ -42,8 +43,10 @@ void run_pipeline(Worker& w) {
     for (unsigned pass = 0; pass <= kMaxPasses; ++pass) {
         run(w, Stage::ip4_input, f.ip4_input, ip4_input);
         run(w, Stage::input_features, f.input_features, input_features);
+        run(w, Stage::nat44, f.nat44_in, nat44_in);
         run(w, Stage::route, f.route, route);
         run(w, Stage::routed, f.routed, routed);
+        run(w, Stage::nat44, f.nat44_out, nat44_out);
         run(w, Stage::local, f.local, local);
         run(w, Stage::esp_in, f.esp_in, esp_in);
         run(w, Stage::gre_in, f.gre_in, gre_in);
@@ -51,7 +54,7 @@ void run_pipeline(Worker& w) {
         run(w, Stage::gre_out, f.gre_out, gre_out);
         run(w, Stage::crypto_map, f.crypto_map, crypto_map);
         run(w, Stage::esp_out, f.esp_out, esp_out);
-        if (f.ip4_input.empty() && f.route.empty() && f.routed.empty()) {
+        if (f.ip4_input.empty() && f.nat44_in.empty() && f.route.empty() && f.routed.empty()) {
             break;
         }
     }

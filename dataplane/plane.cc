@@ -87,6 +87,9 @@ Port* Plane::port(IfIndex interface) {
 void Plane::publish_interfaces(std::span<const Interface> interfaces) {
     auto& t = impl_->tables;
     t.interfaces.publish(interfaces);
+    t.nat.set_own_ike(std::any_of(interfaces.begin(), interfaces.end(), [](const auto& i) {
+        return i.policy.value() != 0 || i.tunnel.protected_by_ipsec;
+    }));
     t.next_hops.rebuild();
     t.route_generation.fetch_add(1, std::memory_order_release);
 }
@@ -231,6 +234,7 @@ unsigned Plane::workers() const {
 
 void Plane::reclaim() {
     impl_->tables.rcu.reclaim();
+    impl_->tables.nat.reclaim();
 }
 
 // ── counters ──

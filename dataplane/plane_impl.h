@@ -21,7 +21,6 @@ struct Plane::Impl {
     Tables tables;
     std::vector<std::unique_ptr<Worker>> workers;
     unsigned next_inject = 0;
-    NatPolicy nat_policy;
     // What the counters stood at when they were cleared.
     std::array<std::uint64_t, kDropCount> drops_cleared{};
     std::vector<StageCounters> stages_cleared;

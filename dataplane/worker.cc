@@ -29,6 +29,7 @@ std::string_view stage_name(Stage stage) {
                                                                       "ethernet",
                                                                       "ip4-input",
                                                                       "input-features",
+                                                                      "nat44",
                                                                       "route",
                                                                       "routed",
                                                                       "local",
@@ -76,6 +77,7 @@ std::size_t Worker::run_once(TimePoint time) {
     route_generation = tables.route_generation.load(std::memory_order_acquire);
     view_ports = *tables.ports.table();
     batch_port_ = kNoPort;
+    begin_nat_turn(*this);
 
     auto handled = poll_parcels(injected);
     handled += poll_ports();

@@ -27,6 +27,7 @@ enum class Stage : std::uint8_t {
     ethernet,
     ip4_input,
     input_features,
+    nat44,
     route,
     routed,
     local,
@@ -91,6 +92,14 @@ struct Scratch {
     std::array<const NextHopRecord*, kPlaces> hops;
     std::array<EspLengths, kPlaces> lengths;
     Vector ready;
+    std::array<NatKey, kPlaces> nat_keys;
+};
+
+/// Address translation's tables during one turn, and its own reassembly.
+struct NatTurn {
+    const NatRules* rules = nullptr;
+    NatTable* table = nullptr;  // nullptr: nothing is translated
+    Reassembly reassembly;
 };
 
 class Worker {
@@ -195,6 +204,7 @@ public:
     /// More than one worker: what belongs to all of them is changed by locked instructions.
     const bool shared;
     std::span<const PortEntry> view_ports;
+    NatTurn nat;
 
     Frame frame;
     Scratch scratch;

@@ -221,6 +221,7 @@ void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
         auto& f = w.frame;
         auto& next = hop.way == Way::port      ? f.adjacency
                      : hop.way == Way::gre_out ? f.gre_out
+                     : hop.way == Way::nat44   ? f.nat44_out
                                                : f.crypto_map;
         auto& p = place_plain(w, next, q, in);
         p.next_hop = q.next_hop_id;
@@ -246,8 +247,10 @@ void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in)
         send_quick(w, plain, in.index.value());
         return;
     }
+    const bool only_nat = (in.features & kInFeatures) == kInNat;
+    auto& next = only_nat ? w.frame.nat44_in : w.frame.input_features;
     for (auto& q : plain) {
-        place_plain(w, w.frame.input_features, q, in.index.value());
+        place_plain(w, next, q, in.index.value());
     }
 }
 

@@ -6,13 +6,7 @@
 
 namespace viaduct::dataplane {
 
-namespace {
-
-bool permitted(const Worker& w, AclId id, const PacketMeta& p) {
-    const auto* acl = w.tables.acls.find(id);
-    if (acl == nullptr) {
-        return true;  // IOS: a list that does not exist permits everything
-    }
+AclKey acl_key_of(const PacketMeta& p) {
     AclKey k;
     k.source = p.source;
     k.destination = p.destination;
@@ -31,7 +25,15 @@ bool permitted(const Worker& w, AclId id, const PacketMeta& p) {
     if (p.protocol == kProtoTcp.value() && has_layer4(p, wire::kTcpBytes)) {
         k.tcp_flags = layer4(p)[wire::kTcpFlags];
     }
-    return acl->permits(k, w.index);
+    return k;
+}
+
+namespace {
+
+bool permitted(const Worker& w, AclId id, const PacketMeta& p) {
+    const auto* acl = w.tables.acls.find(id);
+    // IOS: a list that does not exist permits everything
+    return acl == nullptr || acl->permits(acl_key_of(p), w.index);
 }
 
 /// Lowers the MSS option of a SYN to `limit` and mends the checksum.
@@ -151,7 +153,8 @@ void input_features(Worker& w) {
     auto& f = w.frame;
     for (const auto at : f.input_features.places()) {
         if (input_one(w, f[at])) {
-            f.route.push(at);
+            const bool nat = (w.interface(f[at].in).features & kInNat) != 0;
+            (nat ? f.nat44_in : f.route).push(at);
         }
     }
     f.input_features.clear();

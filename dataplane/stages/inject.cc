@@ -52,6 +52,9 @@ void inject_packet(Worker& w, Place at) {
     auto& p = w.frame[at];
     if (p.has(kForcedOut)) {
         forced_out(w, at);
+    } else if (w.nat.table != nullptr && p.protocol == kProtoIcmp.value()) {
+        // An error about a packet that was translated is for its inside host.
+        w.frame.nat44_in.push(at);
     } else {
         w.frame.route.push(at);
     }

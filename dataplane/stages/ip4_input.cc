@@ -79,7 +79,8 @@ bool goes_straight(const Worker& w, const PacketMeta& p) {
     return asked == 0 && !p.has(kLinkBroadcast) && never_forwarded(p.destination) == 0;
 }
 
-/// The fused way for packets that came out of ESP or GRE: look-up, TTL, away.
+}  // namespace
+
 void forward_straight(Worker& w, std::span<const Place> places) {
     auto& f = w.frame;
     auto& entries = w.scratch.numbers;
@@ -107,8 +108,6 @@ void forward_straight(Worker& w, std::span<const Place> places) {
         }
     }
 }
-
-}  // namespace
 
 void ip4_input(Worker& w) {
     auto& f = w.frame;

@@ -103,7 +103,8 @@ void forward(Worker& w, Place at, const NextHopRecord& hop) {
         return;
     }
     if (may_forward(w, p, hop)) {
-        w.frame.output_features.push(at);
+        auto& f = w.frame;
+        ((hop.features & kOutNat) != 0 ? f.nat44_out : f.output_features).push(at);
     }
 }
 
@@ -143,7 +144,11 @@ void route_one(Worker& w, Place at) {
         w.drop(p, Drop::route_null0);
         return;
     case NextHop::Kind::local:
-        w.frame.local.push(at);
+        // An inside host may mean another one behind our address.
+        (w.nat.table != nullptr && (w.interface(p.in).features & kNatInside) != 0 && !p.has(kOurs)
+             ? w.frame.nat44_out
+             : w.frame.local)
+            .push(at);
         return;
     case NextHop::Kind::glean:
     case NextHop::Kind::ethernet:

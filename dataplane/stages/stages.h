@@ -13,15 +13,19 @@ namespace viaduct::dataplane {
 void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in);
 /// All of RFC 1812's checks by name: for what the fused pass did not take, and what was decapsulated.
 void ip4_input(Worker& w);
-/// Access list in, TED probes, MSS, NAT's way in.
+/// Access list in, TED probes, MSS.
 void input_features(Worker& w);
+/// Address translation, outside → inside; then as forward_straight.
+void nat44_in(Worker& w);
 /// Longest-prefix look-up.
 void route(Worker& w);
 /// By the kind of next hop: local, forward, resolve, drop.
 void routed(Worker& w);
 /// For this router: reassembly, ESP, GRE, control.
 void local(Worker& w);
-/// NAT's way out, access list out, MSS; then to crypto_map, gre_out or adjacency.
+/// Address translation, inside → outside.
+void nat44_out(Worker& w);
+/// Access list out, MSS; then to crypto_map, gre_out or adjacency.
 void output_features(Worker& w);
 /// Which packets must be encrypted.
 void crypto_map(Worker& w);
@@ -38,6 +42,13 @@ void adjacency(Worker& w);
 
 /// What control injected, by its options.
 void inject_packet(Worker& w, Place at);
+
+/// The fused way for packets that nothing stands before: look-up, TTL, away; to routed where that is not all.
+void forward_straight(Worker& w, std::span<const Place> places);
+/// What an access list looks at.
+AclKey acl_key_of(const PacketMeta& p);
+/// Tables and time for this turn's address translation.
+void begin_nat_turn(Worker& w);
 
 /// Fills source, destination, protocol … of an IP header that was checked already.
 void read_header(PacketMeta& p);

@@ -16,7 +16,8 @@ std::uint16_t features_of(const Interface& i) {
     want(i.acl_out.value() != 0, kOutAcl);
     want(i.policy.value() != 0, kInPolicy | kOutPolicy);
     want(i.ted_discover, kInTed);
-    want(i.nat_side != 0, kInNat | kOutNat);
+    want(i.nat_side == 1, kNatInside);
+    want(i.nat_side == 2, kInNat | kOutNat);
     want(i.tcp_mss != 0, kInMss | kOutMss);
     want(tunnel, kOutTunnel);
     want(i.redirects && i.kind == InterfaceKind::ethernet, kOutRedirect);

@@ -30,6 +30,7 @@ enum Feature : std::uint16_t {
     kOutTunnel = 1U << 11U,
     kOutRedirect = 1U << 12U,
     kOutNhrpRedirect = 1U << 13U,
+    kNatInside = 1U << 14U,  // what comes in here is translated where it leaves by kOutNat
 };
 
 inline constexpr std::uint16_t kInFeatures =

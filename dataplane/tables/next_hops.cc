@@ -17,7 +17,9 @@ NextHopRecord::Way way_of(const NextHopRecord& r, const InterfaceRecord& interfa
         if (asked == 0) {
             return NextHopRecord::Way::port;
         }
-        return asked == kOutPolicy ? NextHopRecord::Way::crypto_map : NextHopRecord::Way::any;
+        return asked == kOutPolicy ? NextHopRecord::Way::crypto_map
+               : asked == kOutNat  ? NextHopRecord::Way::nat44
+                                   : NextHopRecord::Way::any;
     }
     const bool tunnel = r.kind == NextHop::Kind::tunnel && asked == kOutTunnel;
     return tunnel ? NextHopRecord::Way::gre_out : NextHopRecord::Way::any;

@@ -27,6 +27,7 @@ struct alignas(64) NextHopRecord {
         port,  // Ethernet, resolved, nothing else to do on the way out
         crypto_map,  // the same, but for a security policy
         gre_out,  // a tunnel with nothing else to do
+        nat44,  // as `port`, but for address translation
     } way = Way::any;
     std::uint16_t out = 0;  // interface
     std::uint16_t port = kNoPort;

@@ -5,6 +5,7 @@
 #include "dataplane/plane.h"
 #include "dataplane/tables/acl.h"
 #include "dataplane/tables/interfaces.h"
+#include "dataplane/tables/nat.h"
 #include "dataplane/tables/next_hops.h"
 #include "dataplane/tables/policy.h"
 #include "dataplane/tables/ports.h"
@@ -24,6 +25,7 @@ struct Tables {
           acls(rcu, options.workers),
           policies(rcu),
           sas(rcu, random, options.max_sas),
+          nat(rcu, random, options.workers, options.nat_sessions),
           engines(options.workers) {}
 
     ~Tables() { rcu.drain(); }
@@ -41,6 +43,7 @@ struct Tables {
     Acls acls;
     Policies policies;
     SaTable sas;
+    Nat nat;
     /// By worker. Made by control before the first SA is published, and never replaced.
     std::vector<std::unique_ptr<crypto::EspEngine>> engines;
     /// Grows with every change of a route or next hop: what was cached of a look-up before is stale.
