@@ -388,7 +388,10 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     }
     out.mtu = medium_mtu(*config, status);
     out.tcp_mss = config->tcp_adjust_mss.value_or(0);
-    out.acl_in = acl_id(config->access_group_in);
+    const auto side = nat_side_of(model, *config);
+    // A PIX asks the list of a lower interface only about what is of no connection: the gate does.
+    const bool gate = model.dialect == config::Dialect::pix && side == config::NatSide::outside;
+    out.acl_in = gate ? dataplane::AclId{} : acl_id(config->access_group_in);
     out.acl_out = acl_id(config->access_group_out);
     out.policy = protection.policy_of(status.index);
     const auto& fragmentation = config->crypto_fragmentation.empty() ? model.crypto.fragmentation
@@ -396,7 +399,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.fragment_before_encryption = fragmentation != "after-encryption";
     out.esp_df = df_of(config->crypto_df_bit.empty() ? model.crypto.df_bit : config->crypto_df_bit);
     out.ted_discover = has_discover(model, config->crypto_map);
-    out.nat_side = static_cast<std::uint8_t>(config->nat_side);
+    out.nat_side = static_cast<std::uint8_t>(side);
     out.redirects = config->ip_redirects;
     out.nhrp_network = config->nhrp.network_id.value_or(0);
     out.nhrp_redirect = config->nhrp.redirect;
