@@ -89,7 +89,8 @@ public:
     /// ESP came with an SPI that is not ours.
     void on_unknown_spi(Ipv4Address local, Ipv4Address remote, Spi spi);
     void on_peer_moved(ChildId id, Endpoint remote);
-    void move_peer(Ipv4Address local, const Endpoint& from, const Endpoint& to);
+    /// `peer`: the IKE SA of the one that moved.
+    void move_peer(Ipv4Address local, const Endpoint& from, const Endpoint& to, ConnectionId peer);
 
     void on_timer_soft(ChildId id);
     void on_timer_outbound_end(ChildId id);
@@ -110,7 +111,9 @@ public:
     [[nodiscard]] std::vector<ChildId> live_of_flow(const FlowKey& flow) const;
     enum class Progress : std::uint8_t { none, half, live };
     /// What there is for a flow with an ISAKMP SA's peer.
-    [[nodiscard]] Progress progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const;
+    [[nodiscard]] Progress progress(const PolicyRef& policy,
+                                    const ProxyPair& proxies,
+                                    const IkeSa& sa) const;
     [[nodiscard]] bool any_with(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool stands(const PolicyRef& policy, const ProxyPair& proxies) const;
     [[nodiscard]] bool stands_with(IfIndex interface,
@@ -142,7 +145,7 @@ private:
     struct Flow {
         std::vector<ChildId> pairs;
         std::optional<ChildId> current;  // whose outbound half is used
-        SaUsage past;                    // of the pairs that have gone
+        SaUsage past;  // of the pairs that have gone
     };
 
     [[nodiscard]] Child* get(ChildId id);

@@ -445,7 +445,7 @@ void Phase1::follow(IkeSa& sa, const Endpoint& local, const Endpoint& remote) {
                         before.port.value(),
                         remote.address.to_string(),
                         remote.port.value());
-        core_.children.move_peer(local.address, before, remote);
+        core_.children.move_peer(local.address, before, remote, sa.id);
     }
 }
 

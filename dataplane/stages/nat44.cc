@@ -110,10 +110,16 @@ Verdict source_of(
                             has_local_port(key.protocol) ? key.local_port() : std::uint16_t{0}};
     if (const auto fixed = w.nat.rules->to_global(NatSide::inside, key.protocol, local); fixed) {
         to = *fixed;
+        if (!w.nat.rules->gates.empty()) {
+            flow = table.make_fixed(key, to);
+        }
         return Verdict::translated;
     }
     const auto* rule = rule_for(w, p);
     if (rule == nullptr) {
+        if (!w.nat.rules->gates.empty()) {
+            flow = table.make_fixed(key, local);
+        }
         return Verdict::unchanged;
     }
     if (rule->config.range.first.is_unspecified()) {
@@ -371,7 +377,7 @@ bool in_slowly(Worker& w, PacketMeta& p) {
     auto kind = key_of(p, NatWay::in, key);
     const auto& rules = *w.nat.rules;
     if (kind == Kind::fragment) {
-        if (!rules.is_global(p.destination) && !rules.has_outside) {
+        if (!rules.is_global(p.destination) && !rules.has_outside && rules.gates.empty()) {
             return true;
         }
         if (!w.nat.reassembly.add(w, p) || (w.shared && handed_over(w, p, NatWay::in))) {
@@ -380,11 +386,10 @@ bool in_slowly(Worker& w, PacketMeta& p) {
         kind = key_of(p, NatWay::in, key);
     }
     if (kind == Kind::icmp_error) {
-        (void)translate_error(w, p, NatWay::in);
-        return true;
+        return translate_error(w, p, NatWay::in) == Verdict::translated || gate_open(w, p, false);
     }
     if (kind == Kind::malformed || p.has(kOurs)) {
-        return true;
+        return p.has(kOurs) || gate_open(w, p, false);
     }
     const bool ports = has_ports(p.protocol);
     const NatEndpoint remote{p.source, ports ? key.remote_port() : std::uint16_t{0}};
@@ -396,6 +401,9 @@ bool in_slowly(Worker& w, PacketMeta& p) {
         flow = w.nat.table->make_expected(key);
     }
     const auto to = flow != nullptr ? std::optional(local_of(*flow)) : known_local(w, key);
+    if (flow == nullptr && !gate_open(w, p, to.has_value())) {
+        return false;
+    }
     if (flow == nullptr && to && is_ftp(key)) {
         const NatKey out{to->address,
                          key.remote,

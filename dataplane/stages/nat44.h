@@ -114,6 +114,10 @@ NatEndpoint outside_to_global(Worker& w, std::uint8_t protocol, NatEndpoint loca
 
 enum class Verdict : std::uint8_t { translated, unchanged, gone };
 
+/// False, and dropped: it comes in where only what began inside, or is permitted, may. `mapped`: a translation leads
+/// it to an inside host.
+bool gate_open(Worker& w, const PacketMeta& p, bool mapped);
+
 /// An ICMP error on its way out or in: the packet that it is about is translated, too. `unchanged`: it is about no
 /// packet that we know.
 Verdict translate_error(Worker& w, PacketMeta& p, NatWay way);

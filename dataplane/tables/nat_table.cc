@@ -285,7 +285,9 @@ bool NatTable::still_right(NatFlow& f) {
         const NatKey out = key_of(f, NatWay::out);
         const auto now =
             rules_->to_global(NatSide::inside, f.protocol.get(), {f.local.get(), out.local_port()});
-        right = now && now->address == f.global.get();
+        // Behind a gate, what is not translated has a flow, too.
+        right = now ? now->address == f.global.get()
+                    : !rules_->gates.empty() && f.global.get() == f.local.get();
     } else if (f.mapping != kNone) {
         right = still_right(mappings_[f.mapping]);
     } else {
@@ -468,7 +470,9 @@ NatFlow* NatTable::make_expected(const NatKey& in) {
 }
 
 NatFlow* NatTable::make_fixed(const NatKey& out, NatEndpoint global) {
-    auto* f = make(out, global, in_ports_of(out, global.port));
+    // ESP's way back is known by another SPI, when it comes.
+    const bool esp = out.protocol == kProtoEsp.value();
+    auto* f = make(out, global, esp ? 0 : in_ports_of(out, global.port));
     if (f == nullptr) {
         tallies.refused.add(1);
         return nullptr;
