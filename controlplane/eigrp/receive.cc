@@ -254,7 +254,8 @@ void Process::on_packet(TimePoint now,
 
 /// FRR 8.4 gives a reply the number of the packet before it. By the RFC that is a duplicate, and the route that
 /// waits for this reply would be active until it is stuck. A duplicate says the same again: what has the number of the
-/// last packet and another body is none, and a reply that is waited for is taken. Correct peers never send such.
+/// last packet and another body is none, and a reply that is waited for is taken for an answer. What it says of ways
+/// is not believed: FRR's tells of the way through ourselves. Correct peers never send such.
 void Process::on_old_sequence(TimePoint now, Neighbor& n, const Packet& p, std::uint64_t digest) {
     const auto awaited = [&](const RouteTlv& t) {
         const auto it = routes_.find(t.prefix);
@@ -270,7 +271,11 @@ void Process::on_old_sequence(TimePoint now, Neighbor& n, const Packet& p, std::
         std::any_of(p.routes.begin(), p.routes.end(), awaited)) {
         counters_.add(Counter::taken_reused_sequence);
         n.last_digest = digest;
-        on_body(now, n, p);
+        auto answer = p;
+        for (auto& route : answer.routes) {
+            route.metric.delay_ps = kUnreachableDelay;
+        }
+        on_body(now, n, answer);
         return;
     }
     // "Router A detects the duplicate and simply acknowledges the packet."

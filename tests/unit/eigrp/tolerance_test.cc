@@ -81,9 +81,10 @@ TEST_CASE(
     REQUIRE(w.process().active_routes() == 1);
     SECTION("another body: it is taken") {
         ByteWriter reply;
-        Played::route(reply, kLan, false);
+        Played::route(reply, kLan, true);  // as FRR does, which means the way through us
         w.give({Opcode::reply, 0, 2, 0, 0, kAsn}, reply.view());
         CHECK(w.process().active_routes() == 0);
+        CHECK_FALSE(w.net.has_route(w.node, "172.16.1.0/24"));
         CHECK(w.process().counters()[Counter::taken_reused_sequence] == 1);
         // Once: the same again is a duplicate.
         w.give({Opcode::reply, 0, 2, 0, 0, kAsn}, reply.view());
