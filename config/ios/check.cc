@@ -324,6 +324,21 @@ private:
     }
 
     void inspect_nat() {
+        const auto side = [this](config::NatSide wanted) {
+            return std::any_of(
+                config_.interfaces.begin(), config_.interfaces.end(), [wanted](const auto& entry) {
+                    return entry.second.nat_side == wanted;
+                });
+        };
+        const bool rules = !config_.nat.dynamic_rules.empty() || !config_.nat.static_rules.empty();
+        if (rules && (!side(config::NatSide::inside) || !side(config::NatSide::outside))) {
+            warn("", "ip nat", "nothing is translated without an inside and an outside interface");
+        }
+        for (const auto& [name, pool] : config_.nat.pools) {
+            if (pool.rotary) {
+                warn("", "ip nat pool " + name, "type rotary is without effect");
+            }
+        }
         for (const auto& rule : config_.nat.dynamic_rules) {
             const auto line = fmt::format("ip nat {} source", rule.outside ? "outside" : "inside");
             access_list("", line + " list " + rule.access_list, rule.access_list);

@@ -257,6 +257,8 @@ Result<void> apply_timeout(RunningConfig& config, const Args& args) {
             timeouts.tcp_s = *seconds;
         } else if (what == "udp") {
             timeouts.udp_s = *seconds;
+        } else if (what == "icmp") {
+            timeouts.icmp_s = *seconds;
         }
     }
     config.nat.timeouts = timeouts;

@@ -43,6 +43,10 @@ void set_defaults(RunningConfig& config) {
         config.pix_names[port] = name;
         config.pix_security[name] = static_cast<std::uint8_t>(level);
     }
+    // PIX 6.3: xlate 3:00:00, conn 1:00:00, udp 0:02:00.
+    config.nat.timeouts.dynamic_s = 10800;
+    config.nat.timeouts.tcp_s = 3600;
+    config.nat.timeouts.udp_s = 120;
 }
 
 class Loader {

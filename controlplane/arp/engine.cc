@@ -60,6 +60,12 @@ bool on_link(const Interface& on, Ipv4Address address) {
     });
 }
 
+bool is_alias(const Interface& on, Ipv4Address address) {
+    return std::any_of(on.aliases.begin(), on.aliases.end(), [address](const auto& range) {
+        return range.first <= address && address <= range.last;
+    });
+}
+
 }  // namespace
 
 Engine::Engine(Log& log, std::function<bool(IfIndex, Ipv4Address)> reaches_elsewhere)
@@ -185,7 +191,7 @@ void Engine::on_frame(TimePoint now, IfIndex interface, BytesView frame) {
         }
         return;
     }
-    const bool for_us = owns(on, message->target_ip);
+    const bool for_us = owns(on, message->target_ip) || is_alias(on, message->target_ip);
     const auto entry = entries_.find({interface, message->sender_ip});
     const bool probe = message->sender_ip.is_unspecified();
     if (!probe && entry == entries_.end() && !on_link(on, message->sender_ip)) {

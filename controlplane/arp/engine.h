@@ -26,6 +26,12 @@
 
 namespace viaduct::arp {
 
+/// Both ends in it.
+struct AddressRange {
+    Ipv4Address first;
+    Ipv4Address last;
+};
+
 struct Interface {
     IfIndex index;
     config::InterfaceName name;
@@ -34,6 +40,8 @@ struct Interface {
     std::vector<config::InterfaceAddress> addresses;  // primary first; empty: no IP here
     bool proxy = true;
     Duration timeout = 4h;
+    /// Answered for as if they were its own: global addresses of translations.
+    std::vector<AddressRange> aliases = {};
 };
 
 struct SendFrame {

@@ -43,6 +43,10 @@ bool is_yes(std::string_view answer) {
 
 void show_running(const Console& console, std::string& out) {
     const std::string text = pix::write_any(console.host().running());
+    if (console.host().running().dialect == config::Dialect::pix) {
+        out += "Building configuration...\n" + text + "[OK]\n";
+        return;
+    }
     out += "Building configuration...\n\n";
     out += fmt::format("Current configuration : {} bytes\n", text.size());
     out += text.starts_with('!') ? "" : "!\n";

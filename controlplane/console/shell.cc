@@ -340,6 +340,11 @@ struct Shell::Impl {
         if (config) {
             return;
         }
+        if (running().dialect == config::Dialect::pix) {
+            out +=
+                "% A PIX file is read whole: change the file and load it again (SIGHUP, reload)\n";
+            return;
+        }
         out += session->interactive
                    ? "Enter configuration commands, one per line.  End with CNTL/Z.\n"
                    : "";

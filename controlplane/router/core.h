@@ -6,6 +6,7 @@
 //   tunnels.cc      NHRP, multipoint tunnels and their adjacencies
 //   leases.cc       DHCP client, server and relay
 //   routing.cc      EIGRP and the routing table
+//   translation.cc  address translation: rules to the dataplane, failures to the log
 //   exec_*.cc       show, clear, ping … that belong to no single engine
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "controlplane/rib/rib.h"
 #include "controlplane/router/forwarding.h"
 #include "controlplane/router/interfaces.h"
+#include "controlplane/router/nat.h"
 #include "controlplane/router/protection.h"
 #include "controlplane/router/router.h"
 
@@ -93,6 +95,20 @@ struct RouterCore {
     std::map<std::string, std::vector<dataplane::AclRule>> published_acls;
     std::vector<dataplane::Interface> published_interfaces;
     std::map<IfIndex, dataplane::InterfaceCounters> cleared;  // what `clear counters` subtracts
+    NatIds nat_ids;
+    NatPlan nat;
+    dataplane::NatPolicy published_nat;
+    dataplane::NatStatistics nat_cleared;  // what `clear ip nat statistics` subtracts
+
+    /// What the log was told of.
+    struct NatWatch {
+        std::uint64_t exhausted = 0;
+        std::uint64_t refused = 0;
+        TimePoint next_line{};
+    };
+
+    NatWatch nat_watch;
+    std::size_t most_xlates = 0;  // `show xlate` of a PIX
     ios::ExecRows rows;
     TimePoint next_refresh{};
     bool refresh_wanted = false;
@@ -157,6 +173,11 @@ struct RouterCore {
     void send_eigrp(const eigrp::SendPacket& action);
     void tell_routes();
 
+    // ── translation.cc ──
+    void update_nat();
+    void publish_nat();
+    void watch_nat();
+
     // ── leases.cc ──
     void configure_dhcp();
     void on_dhcp(const dataplane::Punt& punt, const ip::Packet& packet, const ip::Udp& udp);
@@ -168,11 +189,17 @@ struct RouterCore {
     // ── exec_*.cc ──
     void gather_rows();
     [[nodiscard]] dataplane::InterfaceCounters counters_since_clear(IfIndex index) const;
+    /// What `nameif` calls the interface.
+    [[nodiscard]] std::string pix_name(IfIndex index) const;
+    /// `show arp` of a PIX.
+    [[nodiscard]] std::string pix_arp() const;
 };
 
 /// Rows of the Router's own: interfaces, routes, ARP, controllers, access lists.
 ios::ExecRows interface_rows(RouterCore& router);
 ios::ExecRows routing_rows(RouterCore& router);
 ios::ExecRows reachability_rows(RouterCore& router);
+ios::ExecRows nat_rows(RouterCore& router);
+ios::ExecRows pix_rows(RouterCore& router);
 
 }  // namespace viaduct

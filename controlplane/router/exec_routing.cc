@@ -174,6 +174,10 @@ void show_one_route(const RouterCore& router, const ExecContext& context, Ipv4Ad
 
 void show_arp(const RouterCore& router, const ExecContext& context) {
     auto& out = context.out;
+    if (router.model.dialect == config::Dialect::pix) {
+        out += router.pix_arp();
+        return;
+    }
     out += "Protocol  Address          Age (min)  Hardware Addr   Type   Interface\n";
     for (const auto& entry : router.arp.entries(context.now)) {
         const auto minutes =

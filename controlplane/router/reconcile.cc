@@ -31,6 +31,17 @@ bool has_discover(const config::RunningConfig& model, const std::string& map_nam
                        [](const auto& entry) { return entry.second.discover; });
 }
 
+/// Global addresses of translations that lie on this interface's networks.
+std::vector<arp::AddressRange> aliases_of(const NatPlan& nat, IfIndex index) {
+    std::vector<arp::AddressRange> out;
+    if (const auto found = nat.aliases.find(index); found != nat.aliases.end()) {
+        for (const auto& range : found->second) {
+            out.push_back({range.first, range.last});
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 std::uint32_t bandwidth_kbps(const config::InterfaceConfig& interface) {
@@ -127,6 +138,7 @@ void RouterCore::reconcile() {
         index_of(name);
     }
     update_interfaces();
+    update_nat();
     update_access_lists();
     update_connected_routes();
     update_static_routes();
@@ -144,6 +156,7 @@ void RouterCore::reconcile() {
 void RouterCore::refresh() {
     refresh_wanted = false;
     next_refresh = now + kRefreshEvery;
+    watch_nat();
     bool changed = false;
     for (auto& [index, status] : interfaces) {
         if (auto* port = plane.port(index);
@@ -233,7 +246,7 @@ void RouterCore::update_interfaces() {
 }
 
 dataplane::AclId RouterCore::acl_id(const std::string& name) {
-    if (name.empty() || !model.access_lists.contains(name)) {
+    if (name.empty() || (!model.access_lists.contains(name) && !nat.access_lists.contains(name))) {
         return {};  // IOS: an access group whose list does not exist permits everything
     }
     const auto next = static_cast<std::uint16_t>(acl_ids.size() + 1);
@@ -241,30 +254,12 @@ dataplane::AclId RouterCore::acl_id(const std::string& name) {
 }
 
 void RouterCore::update_access_lists() {
-    std::map<std::string, std::vector<dataplane::AclRule>> wanted;
+    auto wanted = nat.access_lists;
     for (const auto& [name, interface] : model.interfaces) {
         for (const auto& list_name : {interface.access_group_in, interface.access_group_out}) {
             const auto list = model.access_lists.find(list_name);
-            if (list == model.access_lists.end() || wanted.contains(list_name)) {
-                continue;
-            }
-            auto& rules = wanted[list_name];
-            for (const auto& line : list->second.entries) {
-                if (!line.remark.empty()) {
-                    continue;
-                }
-                dataplane::AclRule rule;
-                rule.selector = selector_of(line);
-                rule.permit = line.action == config::AclAction::permit;
-                rule.icmp_type = line.icmp_type;
-                rule.icmp_code = line.icmp_code;
-                rule.established = line.established;
-                rule.fragments = line.fragments;
-                rule.dscp = line.dscp;
-                rule.precedence = line.precedence;
-                rule.tos = line.tos;
-                rule.log = line.log;
-                rules.push_back(rule);
+            if (list != model.access_lists.end() && !wanted.contains(list_name)) {
+                wanted[list_name] = acl_rules_of(list->second);
             }
         }
     }
@@ -274,6 +269,8 @@ void RouterCore::update_access_lists() {
             plane.publish_acl(acl_id(name), rules);
         }
     }
+    // Translation rules name lists: new lists stand before them, old ones go behind them.
+    publish_nat();
     for (const auto& [name, rules] : published_acls) {
         if (!wanted.contains(name)) {
             plane.remove_acl(acl_ids.at(name));
@@ -458,7 +455,8 @@ void RouterCore::configure_engines() {
                                       status.mac,
                                       status.addresses,
                                       config->ip_proxy_arp,
-                                      std::chrono::seconds(config->arp_timeout_s)});
+                                      std::chrono::seconds(config->arp_timeout_s),
+                                      aliases_of(nat, index)});
         }
         ike::LocalInterface local;
         local.index = index;

@@ -174,6 +174,8 @@ void RouterCore::gather_rows() {
     add(interface_rows(*this));
     add(routing_rows(*this));
     add(reachability_rows(*this));
+    add(nat_rows(*this));
+    add(pix_rows(*this));
     add(ike::exec_rows(ike));
     add(ike::session_rows(ike));
     add(nhrp::exec_rows(nhrp, nullptr));

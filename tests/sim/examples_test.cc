@@ -43,8 +43,7 @@ TEST_CASE("P8: a next hop that is on no network is told when the router starts")
           std::string::npos);
 }
 
-// Waits for address translation in the forwarding plane; sim_examples "[later]" runs it.
-TEST_CASE("example nat-t", "[.later]") {
+TEST_CASE("N9, N11: example nat-t") {
     run_demo("nat-t");
 }
 

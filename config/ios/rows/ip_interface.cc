@@ -287,7 +287,6 @@ Row nat_side_row() {
         }
     };
     row.examples = {"ip nat inside", "ip nat outside"};
-    row.effect = Effect::later;
     return row;
 }
 

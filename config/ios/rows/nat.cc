@@ -178,6 +178,9 @@ Result<void> apply_static(ConfigSession& session, const Args& args) {
         rule.protocol = kProtoEsp;
     }
     rule.local = args.address("local");
+    if (args.has("name") && rule.outside) {
+        return failure("Outside sources are translated to an address, not to an interface");
+    }
     if (args.has("name")) {
         rule.global_interface = args.interface("name");
     } else {
@@ -318,10 +321,6 @@ Rows nat_rows() {
     rows.push_back(dynamic_row());
     rows.push_back(network_row());
     rows.push_back(static_row());
-    // The dataplane does not translate yet: check and show say so.
-    for (auto& row : rows) {
-        row.effect = Effect::later;
-    }
     return rows;
 }
 
