@@ -159,6 +159,8 @@ struct UdpEncapsulation {
     bool operator==(const UdpEncapsulation&) const = default;
 };
 
+inline constexpr std::size_t kMaxEspUdpPorts = 8;
+
 struct SaParameters {
     Spi spi;
     Ipv4Address local;

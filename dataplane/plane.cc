@@ -94,6 +94,10 @@ void Plane::publish_interfaces(std::span<const Interface> interfaces) {
     t.route_generation.fetch_add(1, std::memory_order_release);
 }
 
+void Plane::publish_esp_udp_ports(std::span<const L4Port> ports) {
+    impl_->tables.esp_udp_ports.publish(ports);
+}
+
 // ── forwarding ──
 
 NextHopId Plane::add_next_hop(const NextHop& next_hop) {

@@ -42,6 +42,10 @@ class Plane {
     /// All interfaces of the router; replaces what was published before.
     void publish_interfaces(std::span<const Interface> interfaces);
 
+    /// Local UDP ports beside 4500 that carry ESP, without a marker (Cisco's IPsec over UDP); at most
+    /// kMaxEspUdpPorts, the rest is left out. Replaces what was published before.
+    void publish_esp_udp_ports(std::span<const L4Port> ports);
+
     // ── forwarding ──
     NextHopId add_next_hop(const NextHop& next_hop);
     /// Same id, new contents: everything that points to it follows at once.

@@ -102,6 +102,8 @@ struct ClientGroup {
     std::optional<std::uint16_t> max_users;  // 1–5000
     std::optional<std::uint16_t> max_logins;  // 1–10
     bool group_lock = false;
+    bool ipsec_udp = false;  // Cisco's IPsec over UDP, for clients that ask and do not speak NAT-T
+    std::uint16_t ipsec_udp_port = 10000;  // 4001–49151, not 4500
 
     bool operator==(const ClientGroup&) const = default;
 };
@@ -149,6 +151,7 @@ struct CryptoPolicy {
     std::optional<std::uint16_t> replay_window;
     std::string identity;
     bool nat_demux = false;
+    bool nat_t_disable = false;  // no NAT traversal with the entry's peers
     std::string df_bit;
 
     bool operator==(const CryptoPolicy&) const = default;

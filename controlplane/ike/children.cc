@@ -4,6 +4,7 @@
 
 #include "controlplane/ike/core.h"
 #include "controlplane/ike/debug_text.h"
+#include "controlplane/ike/nat_path.h"
 #include "dataplane/base/check.h"
 
 namespace viaduct::ike {
@@ -188,6 +189,7 @@ void Children::establish(ChildId id) {
     if (!was_up) {
         core_.actions.emplace_back(state_of(*child, true, ""));
     }
+    watch_nat_path(core_, *child);
     if (core_.crypto().logging_session && !was_up) {
         core_.log.message("CRYPTO",
                           Severity::notifications,
@@ -269,7 +271,8 @@ void Children::remove(ChildId id, std::string_view reason, Notify notify) {
                             TimerKind::child_outbound_end,
                             TimerKind::child_hard,
                             TimerKind::child_drain,
-                            TimerKind::child_idle}) {
+                            TimerKind::child_idle,
+                            TimerKind::child_nat_path}) {
         core_.timers.cancel({kind, id.value()});
     }
     const auto key = flow_of(child->parameters);
@@ -555,9 +558,21 @@ void Children::on_timer_idle(ChildId id) {
 // ── peers that move ─────────────────────────────────────────────────────────────────────────────
 
 void Children::on_peer_moved(ChildId id, Endpoint remote) {
-    const auto* child = find(id);
-    if (child == nullptr || !child->parameters.udp_encapsulation ||
-        child->parameters.remote == remote) {
+    auto* child = get(id);
+    if (child == nullptr || !child->parameters.udp_encapsulation) {
+        return;
+    }
+    if (auto& ports = child->parameters.esp_udp) {
+        // ESP has a mapping of its own; that of IKE shows with IKE's next message.
+        ports->remote = remote.port;
+        const Endpoint ike{remote.address, child->parameters.remote.port};
+        if (child->parameters.remote == ike) {
+            core_.actions.emplace_back(MoveChild{id, ike, remote.port});
+            return;
+        }
+        remote = ike;
+    }
+    if (child->parameters.remote == remote) {
         return;
     }
     const auto from = child->parameters.remote;
@@ -594,7 +609,9 @@ void Children::move_peer(Ipv4Address local,
         if (was_current) {
             flows_.at(flow_of(child->parameters)).current = id;
         }
-        core_.actions.emplace_back(MoveChild{id, to});
+        const auto& ports = child->parameters.esp_udp;
+        core_.actions.emplace_back(
+            MoveChild{id, to, ports ? std::optional(ports->remote) : std::nullopt});
     }
 }
 
@@ -634,7 +651,7 @@ Children::Progress Children::progress(const PolicyRef& policy,
     probe.policy = policy;
     probe.proxies = proxies;
     probe.remote = sa.remote;
-    probe.udp_encapsulation = sa.nat.detected();
+    probe.udp_encapsulation = sa.nat.detected() || (sa.client && sa.client->esp_udp_port);
     const auto it = flows_.find(flow_of(probe));
     if (it == flows_.end()) {
         return Progress::none;

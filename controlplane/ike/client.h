@@ -55,6 +55,7 @@ struct RemoteClient {
     std::string group_of_user;  // from RADIUS; the groups must agree where they are locked
     std::optional<Ipv4Address> framed;
     std::optional<Ipv4Address> address;  // the address that this SA leases
+    std::optional<L4Port> esp_udp_port;  // ours, where it was given one: ESP goes by Cisco's UDP
     std::string version;  // what the client says of itself
     TimePoint login{};
     bool session = false;  // counted as one of the sessions

@@ -5,6 +5,7 @@
 
 #include "controlplane/ike/core.h"
 #include "controlplane/ike/keyring.h"
+#include "controlplane/ike/nat_path.h"
 #include "crypto/primitives.h"
 #include "dataplane/base/check.h"
 
@@ -142,6 +143,8 @@ void Engine::State::run_timer(const TimerKey& key) {
         return children.on_timer_drain(child_id);
     case TimerKind::child_idle:
         return children.on_timer_idle(child_id);
+    case TimerKind::child_nat_path:
+        return on_timer_nat_path(*this, child_id);
     case TimerKind::fragment:
         return fragments.on_timeout(key.owner);
     case TimerKind::request:

@@ -188,6 +188,14 @@ struct ChildKeys {
     Secret auth_key;
 };
 
+/// Cisco's IPsec over UDP: ESP in UDP on ports of its own, without a marker; IKE stays where it is.
+struct EspUdpPorts {
+    L4Port local;
+    L4Port remote;  // the client's, as its last authenticated packet showed it
+
+    bool operator==(const EspUdpPorts&) const = default;
+};
+
 /// What both halves of a pair have in common.
 struct ChildParameters {
     ChildId id;
@@ -197,6 +205,7 @@ struct ChildParameters {
     Endpoint remote;
     bool tunnel_mode = true;
     bool udp_encapsulation = false;
+    std::optional<EspUdpPorts> esp_udp;     // with udp_encapsulation: these ports instead of the IKE SA's
     std::uint32_t lifetime_s = 3600;
     std::uint32_t lifetime_kb = 4608000;    // 0: none
     std::uint16_t replay_window = 64;       // 0: none
@@ -233,6 +242,7 @@ struct RemoveChild {
 struct MoveChild {
     ChildId id;
     Endpoint remote;
+    std::optional<L4Port> esp_port;   // the peer's, where ESP has ports of its own
 };
 
 /// Something that others wait for (NHRP: "need to wait for IPsec SAs").
@@ -265,6 +275,7 @@ struct ClientConfigured {
     std::string domain;
     std::string banner;
     std::vector<Ipv4Prefix> split_include;   // empty: everything goes into the tunnel
+    std::optional<L4Port> esp_udp_port;      // ESP goes in UDP by this port at both ends (Cisco's)
     Ipv4Address server;
 };
 

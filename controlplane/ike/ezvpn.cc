@@ -211,6 +211,10 @@ void Ezvpn::on_lost(const IkeSa& sa, std::string_view reason) {
         }
         core_.actions.emplace_back(std::move(down));
     }
+    if (const auto* wanted = settings(it->first);
+        wanted != nullptr && wanted->connect == config::EzvpnClient::Connect::acl) {
+        it->second.wanted = false;  // traffic asks again
+    }
     again_later(it->first);
 }
 
@@ -250,9 +254,13 @@ void Ezvpn::on_body(IkeSa& sa, MessageId id, bool ours, const ConfigBody& body) 
         return;
     }
     if (body.type == ConfigType::set && !ours) {
-        const auto status = std::find_if(body.attributes.begin(),
-                                         body.attributes.end(),
-                                         [](const auto& a) { return a.type == kXauthStatus; });
+        const auto find = [&body](std::uint16_t type) {
+            return std::find_if(body.attributes.begin(), body.attributes.end(), [type](const auto& a) {
+                return a.type == type;
+            });
+        };
+        const auto status = find(kXauthStatus);
+        const auto message = find(kXauthMessage);
         core_.transactions.answer(sa, id, {ConfigType::ack, body.identifier, {}});
         if (status == body.attributes.end() || step != ClientStep::xauth_wait) {
             return;
@@ -263,11 +271,12 @@ void Ezvpn::on_body(IkeSa& sa, MessageId id, bool ours, const ConfigBody& body) 
             core_.log.message("CRYPTO",
                               Severity::warnings,
                               "EZVPN_AUTH_FAILED",
-                              "(Client) User={} Group={} Server_public_addr={}: the server refuses "
-                              "name or password",
+                              "(Client) User={} Group={} Server_public_addr={}: the server refuses {}",
                               sa.client->user,
                               sa.client->group,
-                              sa.remote.address.to_string());
+                              sa.remote.address.to_string(),
+                              message != body.attributes.end() ? "the user: " + text_of(*message)
+                                                               : std::string("name or password"));
         }
         return;
     }
@@ -326,6 +335,10 @@ void Ezvpn::request_config(IkeSa& sa) {
     ConfigBody body;
     body.type = ConfigType::request;
     body.identifier = static_cast<std::uint16_t>(core_.random.u32());
+    if (sa.nat.dialect == NatDialect::none) {
+        // Without NAT-T: Cisco's IPsec over UDP, if the server offers it.
+        body.attributes.push_back({kUnityNatPort, Bytes{}});
+    }
     for (const auto type : kWanted) {
         // Network extension: the inside network keeps its own addresses.
         if (!extension || (type != kConfigAddress && type != kConfigNetmask)) {
@@ -359,6 +372,12 @@ void Ezvpn::on_given(IkeSa& sa, const ConfigBody& body) {
             break;
         case kUnityDomain:
             given.domain = text_of(a);
+            break;
+        case kUnityNatPort:
+            if (const auto port = a.number().value_or(0); port > 1023 && port <= 0xFFFF && sa.nat.dialect == NatDialect::none) {
+                sa.client->esp_udp_port = L4Port{static_cast<std::uint16_t>(port)};
+                given.esp_udp_port = sa.client->esp_udp_port;
+            }
             break;
         case kUnitySplitInclude:
             given.split_include = networks_of(a);

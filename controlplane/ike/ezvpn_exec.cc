@@ -28,7 +28,10 @@ std::string_view state_text(const Engine::State& core, const std::optional<Conne
 
 std::string show_ezvpn(const Engine::State& core) {
     std::string out = "Easy VPN Remote Phase: 2\n\n";
-    for (const auto& [name, client] : core.ezvpn.clients()) {
+    // Also those that nothing has asked for yet.
+    for (const auto& [name, settings] : core.crypto().ezvpn_clients) {
+        const auto known = core.ezvpn.clients().find(name);
+        const auto client = known != core.ezvpn.clients().end() ? known->second : Ezvpn::Client{};
         out += fmt::format("Tunnel name : {}\n", name);
         if (const auto* outside = core.ezvpn.outside_of(name)) {
             out += fmt::format("Outside interface: {}\n", outside->name.to_string());

@@ -31,6 +31,30 @@ std::optional<Spi> spi_of(BytesView octets_of_spi) {
     return in.done() ? std::optional(Spi{value}) : std::nullopt;
 }
 
+/// A server that refuses its client may say why.
+void log_reason(Log& log, const IkeSa& sa, const Notification& n) {
+    constexpr std::size_t kMaxText = 128;
+    if (!sa.client || !sa.initiator() || n.type != NotifyType::authentication_failed) {
+        return;
+    }
+    std::string text;
+    for (const auto octet : n.data) {
+        if (text.size() < kMaxText && octet >= 0x20 && octet < 0x7F) {
+            text.push_back(static_cast<char>(octet));
+        }
+    }
+    if (!text.empty()) {
+        log.message("CRYPTO",
+                    Severity::warnings,
+                    "EZVPN_REFUSED",
+                    "(Client) User={} Group={} Server_public_addr={} says: {}",
+                    sa.client->user,
+                    sa.client->group,
+                    sa.remote.address.to_string(),
+                    text);
+    }
+}
+
 }  // namespace
 
 void Informational::on_unprotected(IkeSa& sa, const PacketIn& packet, const Header& header) {
@@ -128,6 +152,7 @@ void Informational::on_notify(IkeSa& sa, const Notification& n) {
                         "{}: peer refuses: notify {}",
                         sa.tag(),
                         static_cast<unsigned>(n.type));
+        log_reason(core_.log, sa, n);
         if (sa.complete()) {
             core_.quick_mode.on_refused(sa, n);
         }

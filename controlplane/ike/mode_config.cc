@@ -168,11 +168,25 @@ std::vector<Attribute> Transactions::values_of(IkeSa& sa, std::uint16_t type) {
             Debug::crypto_isakmp, "ISAKMP: Sending APPLICATION_VERSION string: {}", kVersion);
         return {text(type, kVersion)};
     }
-    if (type == kUnityNatPort && sa.nat.detected()) {
-        return {{type, kPortNatT.value()}};
-    }
     const auto* group = group_of(sa);
+    if (type == kUnityNatPort) {
+        return port_values(sa, group);
+    }
     return group != nullptr ? group_values(sa, *group, type) : std::vector<Attribute>{};
+}
+
+/// NAT-T goes before IPsec over UDP (document 001): who speaks it is not given a port of the other kind.
+std::vector<Attribute> Transactions::port_values(IkeSa& sa, const config::ClientGroup* group) const {
+    if (sa.nat.detected()) {
+        return {{kUnityNatPort, kPortNatT.value()}};
+    }
+    if (group == nullptr || !group->ipsec_udp || sa.nat.dialect != NatDialect::none) {
+        return {};
+    }
+    sa.client->esp_udp_port = L4Port{group->ipsec_udp_port};
+    core_.log.debug(
+        Debug::crypto_isakmp, "ISAKMP: Sending UDP encapsulation port: {}", group->ipsec_udp_port);
+    return {{kUnityNatPort, group->ipsec_udp_port}};
 }
 
 std::vector<Attribute> Transactions::group_values(const IkeSa& sa,

@@ -422,7 +422,8 @@ bool Phase1::is_newest(const IkeSa& sa) const {
 
 void Phase1::follow(IkeSa& sa, const Endpoint& local, const Endpoint& remote) {
     // Only what a NAT does is followed: the float to port 4500, and mappings that change.
-    const bool allowed = sa.complete() ? sa.nat.remote_behind : sa.nat.detected();
+    const bool by_udp = sa.client && sa.client->esp_udp_port;
+    const bool allowed = sa.complete() ? sa.nat.remote_behind || by_udp : sa.nat.detected();
     if ((sa.local == local && sa.remote == remote) || !allowed) {
         return;
     }

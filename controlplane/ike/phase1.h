@@ -111,6 +111,7 @@ struct NatState {
     std::optional<VendorId> vendor;
     bool local_behind = false;  // this end is behind a NAT
     bool remote_behind = false;
+    bool told = false;  // that ESP cannot pass (nat_path.h)
 
     [[nodiscard]] bool detected() const { return local_behind || remote_behind; }
 };

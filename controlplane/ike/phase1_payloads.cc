@@ -4,6 +4,7 @@
 #include <array>
 
 #include "controlplane/ike/keyring.h"
+#include "controlplane/ike/nat_path.h"
 #include "crypto/primitives.h"
 
 namespace viaduct::ike {
@@ -60,7 +61,7 @@ Bytes nat_d_hash(const IkeSa& sa, const Endpoint& end) {
 
 void note_nat_vendor(Engine::State& core, IkeSa& sa, VendorId id) {
     core.log.debug(Debug::crypto_isakmp, "{}: vendor ID is NAT-T {}", sa.tag(), nat_t_name(id));
-    if (dialect_of(id) == NatDialect::none || !core.crypto().nat_transparency) {
+    if (dialect_of(id) == NatDialect::none || !nat_traversal_allowed(core, sa)) {
         return;
     }
     // The first in our own order of preference, which is the enum's.
@@ -97,7 +98,7 @@ SuiteWishes wishes_for(const Engine::State& core, const IkeSa& sa) {
 }
 
 void add_nat_vendor_ids(Engine::State& core, const IkeSa& sa, ChainWriter& chain) {
-    if (!core.crypto().nat_transparency) {
+    if (!nat_traversal_allowed(core, sa)) {
         return;
     }
     for (const auto id : kOwnNatIds) {

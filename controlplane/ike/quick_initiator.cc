@@ -68,7 +68,7 @@ void QuickMode::send_first(IkeSa& sa, QuickExchange& x) {
     probe.policy = x.policy;
     probe.proxies = x.proxies;
     probe.remote = sa.remote;
-    probe.udp_encapsulation = x.offered.front().udp();
+    probe.udp_encapsulation = x.offered.front().udp() || (sa.client && sa.client->esp_udp_port);
     x.replaces = core_.children.live_of_flow(flow_of(probe));
     SaBody body;
     for (const auto& suite : x.offered) {

@@ -128,6 +128,11 @@ Child& QuickMode::make_child(IkeSa& sa, QuickExchange& x) {
     p.remote = sa.remote;
     p.tunnel_mode = x.chosen->tunnel();
     p.udp_encapsulation = x.chosen->udp();
+    if (sa.client && sa.client->esp_udp_port && !p.udp_encapsulation && x.chosen->tunnel()) {
+        // Where the client's packets come from shows with the first of them.
+        p.udp_encapsulation = true;
+        p.esp_udp = EspUdpPorts{*sa.client->esp_udp_port, *sa.client->esp_udp_port};
+    }
     p.lifetime_s = *x.chosen->lifetime_s;
     p.lifetime_kb = x.chosen->lifetime_kb.value_or(0);
     p.replay_window = policy != nullptr ? core_.policies.replay_window(*policy) : 64;

@@ -63,6 +63,13 @@ std::string hash_text(crypto::Hash hash) {
     return "";
 }
 
+std::string_view protocol_text(const IkeSa& sa) {
+    if (sa.client && sa.client->esp_udp_port) {
+        return "IPSec/UDP";
+    }
+    return sa.nat.detected() ? "IPSec/NAT-T" : "IPSec";
+}
+
 struct Bytes2 {
     std::uint64_t out = 0;
     std::uint64_t in = 0;
@@ -149,7 +156,7 @@ void remote_rows(const Engine::State& core, const ios::ExecContext& context, std
             client.address ? client.address->to_string() : "-",
             sa->remote.address.to_string(),
             client.group,
-            sa->nat.detected() ? "IPSec/NAT-T" : "IPSec",
+            protocol_text(*sa),
             cipher_text(children.empty() ? sa->suite.cipher : children.back()->suite.cipher),
             date_text(client.login, context),
             duration_text(context.now - client.login),
@@ -188,7 +195,9 @@ void remote_details(const Engine::State& core, const ios::ExecContext& context, 
             out += fmt::format(
                 "  {} Session: Session ID {}, Remote Address {}, Local Address {}/{}, Encryption "
                 "{}, Idle Time {}, Encapsulation Tunnel",
-                p.udp_encapsulation ? "IPSec/NAT-T" : "IPSec",
+                p.esp_udp             ? "IPSec/UDP"
+                : p.udp_encapsulation ? "IPSec/NAT-T"
+                                      : "IPSec",
                 ++number,
                 p.proxies.remote.address.to_string(),
                 p.proxies.local.address.to_string(),
@@ -197,8 +206,8 @@ void remote_details(const Engine::State& core, const ios::ExecContext& context, 
                 duration_text(context.now - last));
             if (p.udp_encapsulation) {
                 out += fmt::format(", UDP Source Port {}, UDP Destination Port {}",
-                                   p.remote.port.value(),
-                                   p.local.port.value());
+                                   (p.esp_udp ? p.esp_udp->remote : p.remote.port).value(),
+                                   (p.esp_udp ? p.esp_udp->local : p.local.port).value());
             }
             out += fmt::format(
                 ", Rekey Time Interval {} seconds, Bytes Received {}, Bytes Transmitted {}\n",

@@ -1,6 +1,7 @@
 // show crypto session [detail]
 #include <algorithm>
 
+#include "controlplane/ike/nat_path.h"
 #include "controlplane/ike/session_rows.h"
 #include "controlplane/ike/show.h"
 
@@ -12,6 +13,9 @@ struct Session {
     std::vector<const IkeSa*> ikes;
     std::map<FlowKey, std::vector<const Child*>> flows;
 };
+
+/// Above: the private methods with extended authentication.
+constexpr std::uint32_t kLastPlainMethod = 65000;
 
 using SessionKey = std::pair<IfIndex, Endpoint>;
 
@@ -39,10 +43,45 @@ std::string ike_line(const IkeSa& sa, TimePoint now, bool detail) {
                            sa.local.port.value(), sa.remote.address.to_string(), sa.remote.port.value(),
                            sa.complete() ? "Active" : "Inactive");
     if (detail && sa.complete()) {
-        const std::string capabilities = std::string(sa.peer.dpd ? "D" : "") + (sa.nat.detected() ? "N" : "");
+        const bool configured = sa.client && (sa.client->address || !sa.client->group.empty());
+        const std::string capabilities = std::string(configured ? "C" : "") + (sa.peer.dpd ? "D" : "") +
+                                         (sa.suite.authentication > kLastPlainMethod ? "X" : "") +
+                                         (sa.nat.detected() ? "N" : "");
         out += fmt::format("          Capabilities:{} connid:{} lifetime:{}\n",
                            capabilities.empty() ? "(none)" : capabilities, sa.id.value(),
                            clock_text(sa.established + std::chrono::seconds(sa.suite.lifetime_s) - now));
+    }
+    return out;
+}
+
+/// Who it is: IOS prints these lines where they say something.
+std::string user_lines(const Session& session, TimePoint now, bool detail) {
+    const IkeSa* newest = nullptr;
+    for (const auto* sa : session.ikes) {
+        if (sa->complete() && (newest == nullptr || sa->established >= newest->established)) {
+            newest = sa;
+        }
+    }
+    if (newest == nullptr) {
+        return "";
+    }
+    std::string out;
+    const auto line = [&out](std::string_view name, const std::string& value) {
+        out += value.empty() ? "" : fmt::format("{}: {}\n", name, value);
+    };
+    const auto* client = newest->client.get();
+    line("Username", client != nullptr ? client->user : "");
+    if (detail) {
+        line("Profile", newest->profile);
+        line("Group", client != nullptr ? client->group : "");
+        line("Assigned address", client != nullptr && client->address ? client->address->to_string() : "");
+        auto since = newest->established;
+        for (const auto& [flow, pairs] : session.flows) {
+            if (pairs.front()->stage != ChildStage::half) {
+                since = std::min(since, pairs.front()->established);
+            }
+        }
+        line("Uptime", clock_text(now - since));
     }
     return out;
 }
@@ -69,9 +108,14 @@ std::string flow_text(const Engine::State& core, const std::vector<const Child*>
             "        Outbound: #pkts enc'ed {} drop {} life (KB/Sec) {}/{}\n",
             sum.packets_in, sum.errors_in, p.lifetime_kb, left, sum.packets_out, sum.errors_out, p.lifetime_kb, left);
     }
+    if (detail && p.esp_udp) {
+        out += fmt::format("        ESP in UDP: local port {}, peer's port {}\n", p.esp_udp->local.value(),
+                           p.esp_udp->remote.value());
+    }
     // Row N13: the tunnel is up, nothing arrives, and raw ESP is what a translator on the way would drop.
-    if (!core.crypto().nat_transparency && sum.packets_in == 0 && sum.packets_out > 0) {
-        out += "        Nothing received: NAT transparency is off here; a NAT on the way does not pass ESP\n";
+    const auto why = sum.packets_in == 0 ? nat_diagnosis(core, *pairs.back()) : std::string();
+    if (!why.empty()) {
+        out += fmt::format("        Nothing received: {}\n", why);
     }
     return out;
 }
@@ -97,8 +141,8 @@ std::string show_session(const Engine::State& core, TimePoint now, bool detail) 
             "K - Keepalives, N - NAT-traversal, X - IKE Extended Authentication\n\n";
     }
     for (const auto& [key, session] : sessions) {
-        out += fmt::format("Interface: {}\nSession status: {}\nPeer: {} port {}\n", interface_text(core, key.first),
-                           status_of(session), key.second.address.to_string(), key.second.port.value());
+        out += fmt::format("Interface: {}\n{}Session status: {}\nPeer: {} port {}\n", interface_text(core, key.first),
+                           user_lines(session, now, detail), status_of(session), key.second.address.to_string(), key.second.port.value());
         if (detail && !session.ikes.empty()) {
             out += fmt::format("      Phase1_id: {}\n", session.ikes.back()->peer_id.text());
         }

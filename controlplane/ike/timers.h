@@ -30,6 +30,7 @@ enum class TimerKind : std::uint8_t {
     child_hard,
     child_drain,
     child_idle,
+    child_nat_path,  // raw ESP: has anything come back?
     request,  // owner: a request that waits
     fragment,  // owner: a reassembly
     ted,  // owner: a discovery's number, detail: what it waits for

@@ -348,6 +348,14 @@ void Transactions::refuse(IkeSa& sa, std::string_view why) {
                       sa.client->group,
                       sa.remote.address.to_string(),
                       why);
+    // RFC 2408, 3.14.1: "informational data" of an error may go with its notification; people read it at the other end.
+    ByteWriter cookies;
+    cookies.u64(sa.cookie_i.value()).u64(sa.cookie_r.value());
+    Notification n;
+    n.type = NotifyType::authentication_failed;
+    n.spi = cookies.take();
+    n.data.assign(why.begin(), why.end());
+    core_.informational.send_notify(sa, n);
     core_.phase1.destroy(sa.id, why, Phase1::Notify::yes);
 }
 

@@ -96,6 +96,7 @@ private:
     bool lease(IkeSa& sa);
     void debug_request(const IkeSa& sa, const ConfigBody& body) const;
     std::vector<Attribute> values_of(IkeSa& sa, std::uint16_t type);
+    std::vector<Attribute> port_values(IkeSa& sa, const config::ClientGroup* group) const;
     std::vector<Attribute> group_values(const IkeSa& sa,
                                         const config::ClientGroup& group,
                                         std::uint16_t type) const;

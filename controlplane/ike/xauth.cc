@@ -27,6 +27,18 @@ std::pair<std::string, std::string> split_user(const std::string& user) {
                                    : std::pair(user.substr(0, at), user.substr(at + 1));
 }
 
+/// The end of extended authentication; a refusal may carry its reason.
+ConfigBody status_body(const RemoteClient& client, std::uint16_t status, std::string_view why) {
+    ConfigBody body;
+    body.type = ConfigType::set;
+    body.identifier = client.identifier;
+    body.attributes.push_back({kXauthStatus, status});
+    if (!why.empty()) {
+        body.attributes.push_back({kXauthMessage, Bytes(why.begin(), why.end())});
+    }
+    return body;
+}
+
 }  // namespace
 
 void Transactions::ask_for_login(IkeSa& sa, std::string_view message) {
@@ -116,7 +128,8 @@ void Transactions::on_authentication(std::uint64_t request, const Authentication
                               client.group,
                               sa->remote.address.to_string(),
                               why);
-            send_status(*sa, false);
+            sa->client->step = ClientStep::closing;
+            start(*sa, status_body(*sa->client, kXauthFailed, why));
             return;
         }
         send_status(*sa, true);
@@ -144,11 +157,7 @@ void Transactions::on_authentication(std::uint64_t request, const Authentication
 
 void Transactions::send_status(IkeSa& sa, bool accepted) {
     sa.client->step = accepted ? ClientStep::xauth_set : ClientStep::closing;
-    ConfigBody body;
-    body.type = ConfigType::set;
-    body.identifier = sa.client->identifier;
-    body.attributes.push_back({kXauthStatus, accepted ? kXauthOk : kXauthFailed});
-    start(sa, body);
+    start(sa, status_body(*sa.client, accepted ? kXauthOk : kXauthFailed, ""));
     core_.log.debug(
         Debug::crypto_isakmp, "{}: Input = IKE_MSG_FROM_AAA, IKE_AAA_CONT_LOGIN", sa.tag());
     core_.log.debug(Debug::crypto_isakmp,

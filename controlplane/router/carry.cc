@@ -1,4 +1,5 @@
 // What one engine says to the others: actions carried out, each kind in one place.
+#include <utility>
 #include <variant>
 
 #include "controlplane/ip/packet.h"
@@ -75,6 +76,9 @@ void RouterCore::carry() {
         }
         tell_routes();
     }
+    if (std::exchange(reconcile_wanted, false)) {
+        reconcile();
+    }
 }
 
 void RouterCore::carry_arp() {
@@ -139,7 +143,7 @@ void RouterCore::carry_ike() {
                                   }
                               },
                               [this](const ike::AuthenticateUser& a) { authenticate(a); },
-                              [](const ike::ClientConfigured& /*a*/) {}},
+                              [this](const ike::ClientConfigured& a) { on_client_configured(a); }},
                    action);
     }
     if (protection.take_reverse_routes_changed()) {

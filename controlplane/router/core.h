@@ -128,6 +128,8 @@ struct RouterCore {
     };
 
     NatWatch nat_watch;
+    std::map<std::string, ike::ClientConfigured> ezvpn_given;  // clients that are up
+    std::vector<L4Port> published_esp_udp_ports;
     std::size_t most_xlates = 0;  // `show xlate` of a PIX
     ios::ExecRows rows;
     std::optional<std::map<std::string, config::Trustpoint>> trustpoints_read;  // nullopt: read them again
@@ -213,6 +215,15 @@ struct RouterCore {
     void update_nat();
     void publish_nat();
     void watch_nat();
+
+    // ── remote_client.cc ──
+    void on_client_configured(const ike::ClientConfigured& given);
+    /// What was given to an EzVPN client that translates; nullptr: it is down, or of another mode.
+    [[nodiscard]] const ike::ClientConfigured* translating_client(const std::string& name) const;
+    [[nodiscard]] std::uint8_t translation_side(const config::InterfaceConfig& interface) const;
+    void add_client_translations(NatPlan& plan);
+    void add_client_addresses(std::vector<rib::Route>& local) const;
+    void publish_esp_udp_ports();
 
     // ── leases.cc ──
     void configure_dhcp();

@@ -19,9 +19,19 @@ dataplane::DfPolicy df_policy(const std::string& of_policy,
     return word == "set" ? dataplane::DfPolicy::set : dataplane::DfPolicy::copy;
 }
 
-/// Behind this share of the hard limit IKE is asked for fresh keys.
-constexpr std::uint64_t soft_share(std::uint64_t hard) {
-    return hard / 10 * 9;
+std::optional<dataplane::UdpEncapsulation> udp_of(const ike::ChildParameters& child) {
+    if (!child.udp_encapsulation) {
+        return std::nullopt;
+    }
+    return child.esp_udp ? dataplane::UdpEncapsulation{child.esp_udp->local, child.esp_udp->remote}
+                         : dataplane::UdpEncapsulation{child.local.port, child.remote.port};
+}
+
+/// From here on IKE is asked for fresh keys: a tenth before the hard limit; earlier where that tenth would be gone
+/// before an exchange is done.
+constexpr std::uint64_t soft_limit(std::uint64_t hard) {
+    constexpr std::uint64_t kLeast = 16 << 20U;
+    return hard - std::min(std::max(hard / 10, kLeast), hard / 2);
 }
 
 }  // namespace
@@ -195,6 +205,14 @@ std::optional<ike::Acquire> Protection::acquire_for(const dataplane::Punt& punt)
     return acquire.peers.empty() ? std::nullopt : std::optional(acquire);
 }
 
+std::optional<std::string> Protection::client_for(const dataplane::Punt& punt) const {
+    if (punt.cookie == 0 || punt.cookie >= contexts_.size() ||
+        contexts_[punt.cookie].kind != Context::Kind::client_line) {
+        return std::nullopt;
+    }
+    return contexts_[punt.cookie].policy.ezvpn;
+}
+
 std::optional<ike::DiscoverRequest> Protection::discover_for(const dataplane::Punt& punt) const {
     if (punt.cookie == 0 || punt.cookie >= contexts_.size() || punt.packet.size() < 20) {
         return std::nullopt;
@@ -244,9 +262,7 @@ dataplane::SaParameters Protection::parameters_of(const ike::ChildParameters& ch
     out.auth = keys.auth;
     out.cipher_key = keys.cipher_key;
     out.auth_key = keys.auth_key;
-    if (child.udp_encapsulation) {
-        out.udp = dataplane::UdpEncapsulation{child.local.port, child.remote.port};
-    }
+    out.udp = udp_of(child);
     out.replay_window = child.replay_window;
     out.interface = child.policy.interface;
     out.protects_tunnel = child.policy.crypto_map.empty() && child.policy.ezvpn.empty();
@@ -269,7 +285,7 @@ dataplane::SaParameters Protection::parameters_of(const ike::ChildParameters& ch
     out.path_mtu = mtu == mtus_.end() || out.protects_tunnel ? std::uint16_t{1500} : mtu->second;
     if (child.lifetime_kb != 0) {
         out.hard_bytes = std::uint64_t{child.lifetime_kb} * 1024;
-        out.soft_bytes = soft_share(out.hard_bytes);
+        out.soft_bytes = soft_limit(out.hard_bytes);
     }
     return out;
 }
@@ -368,10 +384,10 @@ void Protection::move(const ike::MoveChild& action) {
     }
     auto& child = found->second;
     child.parameters.remote = action.remote;
-    std::optional<dataplane::UdpEncapsulation> udp;
-    if (child.parameters.udp_encapsulation) {
-        udp = dataplane::UdpEncapsulation{child.parameters.local.port, action.remote.port};
+    if (child.parameters.esp_udp && action.esp_port) {
+        child.parameters.esp_udp->remote = *action.esp_port;
     }
+    const auto udp = udp_of(child.parameters);
     for (const auto sa : {child.inbound, child.outbound}) {
         if (sa != dataplane::kNoSa) {
             plane_.update_sa_remote(sa, action.remote.address, udp);

@@ -60,6 +60,8 @@ public:
     /// What IKE is to be asked for a packet that hit an empty slot or rule; nullopt: nothing (a dynamic entry
     /// cannot start).
     [[nodiscard]] std::optional<ike::Acquire> acquire_for(const dataplane::Punt& punt) const;
+    /// The EzVPN client that this packet's access list connects.
+    [[nodiscard]] std::optional<std::string> client_for(const dataplane::Punt& punt) const;
     [[nodiscard]] std::optional<ike::DiscoverRequest> discover_for(
         const dataplane::Punt& punt) const;
     /// The acquire that brings up a tunnel's peer without waiting for traffic (NHRP).
@@ -115,7 +117,7 @@ private:
     };
 
     struct Context {  // what a cookie means
-        enum class Kind : std::uint8_t { static_line, dynamic_line, discover_line };
+        enum class Kind : std::uint8_t { static_line, dynamic_line, discover_line, client_line };
         Kind kind = Kind::static_line;
         ike::PolicyRef policy;
         ike::ProxyPair proxies;

@@ -179,7 +179,21 @@ public:
         }
     }
 
+    /// `connect acl` of an EzVPN client: what the list permits waits for the client's tunnel.
+    void compile_client(const std::string& name, const config::EzvpnClient& client) {
+        if (client.connect != config::EzvpnClient::Connect::acl) {
+            return;
+        }
+        ike::PolicyRef ref;
+        ref.interface = interface_;
+        ref.ezvpn = name;
+        ref.sequence = kBehindAllMaps;
+        lines(client.connect_acl, ref, Context::Kind::client_line, 0);
+    }
+
 private:
+    static constexpr std::uint32_t kBehindAllMaps = 65535;
+
     void lines(const std::string& access_list,
                const ike::PolicyRef& ref,
                Context::Kind kind,
@@ -287,6 +301,10 @@ void Protection::configure(const config::RunningConfig& config,
         }
         if (map != config.crypto.maps.end()) {
             Compiler(*this, config, index, policy).compile(map->second);
+        }
+        if (client && config.crypto.ezvpn_clients.contains(settings->second.ezvpn_client)) {
+            const auto& name = settings->second.ezvpn_client;
+            Compiler(*this, config, index, policy).compile_client(name, config.crypto.ezvpn_clients.at(name));
         }
         if (old == before.end() || old->second.rules != policy.rules) {
             plane_.publish_policy(policy.id, policy.rules);

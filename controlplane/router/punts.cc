@@ -39,6 +39,8 @@ void RouterCore::on_punt(dataplane::Punt& punt) {
     case PuntReason::acquire:
         if (const auto acquire = protection.acquire_for(punt)) {
             ike.on_acquire(now, *acquire);
+        } else if (const auto client = protection.client_for(punt)) {
+            ike.ezvpn_connect(now, *client);
         }
         break;
     case PuntReason::discover:

@@ -151,6 +151,7 @@ void RouterCore::reconcile() {
     update_static_routes();
     configure_engines();
     publish_interfaces();
+    publish_esp_udp_ports();
     commit_routes();
     next_refresh = now + kRefreshEvery;
     carry();
@@ -311,6 +312,7 @@ void RouterCore::update_connected_routes() {
                 {{address.address, 32}, rib::Source::local, 0, 0, {{index, {}, false}}, 0, now});
         }
     }
+    add_client_addresses(local);
     rib.replace_all(rib::Source::connected, std::move(connected));
     rib.replace_all(rib::Source::local, std::move(local));
 }
@@ -410,7 +412,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.fragment_before_encryption = fragmentation != "after-encryption";
     out.esp_df = df_of(config->crypto_df_bit.empty() ? model.crypto.df_bit : config->crypto_df_bit);
     out.ted_discover = has_discover(model, config->crypto_map);
-    out.nat_side = static_cast<std::uint8_t>(side);
+    out.nat_side = translation_side(*config);
     out.redirects = config->ip_redirects;
     out.nhrp_network = config->nhrp.network_id.value_or(0);
     out.nhrp_redirect = config->nhrp.redirect || nhrp_debugged;

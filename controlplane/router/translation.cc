@@ -14,6 +14,7 @@ constexpr Duration kLineEvery = 30s;
 
 void RouterCore::update_nat() {
     auto plan = compile_nat({model, interfaces, indices}, nat_ids);
+    add_client_translations(plan);
     for (const auto& problem : plan.problems) {
         if (std::find(nat.problems.begin(), nat.problems.end(), problem) == nat.problems.end()) {
             log.message("NAT", Severity::warnings, "RULE", "{}", problem);

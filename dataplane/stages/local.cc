@@ -8,9 +8,12 @@ namespace viaduct::dataplane {
 
 namespace {
 
+/// IKE may come by the same port, behind a marker; or nothing but ESP does.
+enum class UdpEncap : std::uint8_t { with_ike, esp_only };
+
 /// RFC 3948, sections 2.1–2.3: on port 4500 the first four bytes are 0 for IKE and the SPI for ESP; a
-/// single byte 0xFF is a keepalive.
-void nat_t(Worker& w, Place at) {
+/// single byte 0xFF is a keepalive. Cisco's IPsec over UDP is the same on a port of its own, without IKE.
+void esp_in_udp(Worker& w, Place at, UdpEncap kind) {
     constexpr std::uint8_t kKeepalive = 0xFF;
     constexpr std::size_t kMarker = 4;
     auto& p = w.frame[at];
@@ -29,7 +32,7 @@ void nat_t(Worker& w, Place at) {
         w.drop(p, Drop::udp_encap_too_short);
         return;
     }
-    if (wire::read32(payload) == 0) {
+    if (kind == UdpEncap::with_ike && wire::read32(payload) == 0) {
         w.punt(p, PuntReason::ike);
         return;
     }
@@ -51,7 +54,11 @@ void udp(Worker& w, Place at) {
     }
     const auto port = wire::read16(layer4(p) + 2);
     if (port == kPortNatT.value()) {
-        nat_t(w, at);
+        esp_in_udp(w, at, UdpEncap::with_ike);
+        return;
+    }
+    if (w.tables.esp_udp_ports.contains(port)) {
+        esp_in_udp(w, at, UdpEncap::esp_only);
         return;
     }
     w.punt(p, port == kPortIsakmp.value() ? PuntReason::ike : PuntReason::local);

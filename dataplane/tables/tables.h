@@ -1,6 +1,10 @@
 // All that control publishes and workers read, in one place.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <span>
+
 #include "dataplane/base/random.h"
 #include "dataplane/handoff.h"
 #include "dataplane/plane.h"
@@ -15,6 +19,30 @@
 #include "dataplane/tables/sa_table.h"
 
 namespace viaduct::dataplane {
+
+/// Local UDP ports beside 4500 that carry ESP. Control writes, workers read; 0 ends the list.
+class EspUdpPorts {
+public:
+    void publish(std::span<const L4Port> ports) {
+        for (std::size_t i = 0; i < ports_.size(); ++i) {
+            ports_[i].store(i < ports.size() ? ports[i].value() : std::uint16_t{0},
+                            std::memory_order_relaxed);
+        }
+    }
+
+    [[nodiscard]] bool contains(std::uint16_t port) const {
+        for (const auto& entry : ports_) {
+            const auto known = entry.load(std::memory_order_relaxed);
+            if (known == port || known == 0) {
+                return known != 0;
+            }
+        }
+        return false;
+    }
+
+private:
+    std::array<std::atomic<std::uint16_t>, kMaxEspUdpPorts> ports_{};
+};
 
 struct Tables {
     Tables(const PlaneOptions& options, Random& random)
@@ -46,6 +74,7 @@ struct Tables {
     Acls acls;
     Policies policies;
     SaTable sas;
+    EspUdpPorts esp_udp_ports;
     Nat nat;
     /// By worker. Made by control before the first SA is published, and never replaced.
     std::vector<std::unique_ptr<crypto::EspEngine>> engines;

@@ -553,6 +553,11 @@ Rows crypto_map_rows() {
         std::move(more.begin(), more.end(), std::back_inserter(rows));
     };
     append(entry_rows(Mode::crypto_map));
+    // The appliances' words; IOS has no switch for one peer.
+    rows.push_back(flag_row(Mode::crypto_map,
+                            "set nat-t-disable",
+                            &CryptoPolicy::nat_t_disable,
+                            "No NAT traversal with the peers of this entry"));
     append(entry_rows(Mode::dynamic_map));
     append(policy_rows(Mode::ipsec_profile));
     // Session keys belong to static maps alone.

@@ -274,6 +274,17 @@ Rows remote_access_rows() {
                             &ClientGroup::max_logins,
                             "Maximum simultaneous logins for users in this group|value: "
                             "Logins")),
+        // The concentrator's group parameters, in the appliances' words; IOS has none.
+        flag_row(kMode,
+                 "ipsec-udp enable",
+                 &ClientGroup::ipsec_udp,
+                 "Cisco's IPsec over UDP for clients without NAT-T|enable: Allow it"),
+        examples({"ipsec-udp-port 10001"},
+                 number_row(kMode,
+                            "ipsec-udp-port",
+                            "4001-49151",
+                            &ClientGroup::ipsec_udp_port,
+                            "UDP port of IPsec over UDP|value: Port")),
         netmask_row(),
         banner_row(),
     };

@@ -385,6 +385,48 @@ TEST_CASE("ESP in: what is inside is held against trailer, selector and mode") {
     CHECK(g.b.sent(1).empty());
 }
 
+TEST_CASE("N13: IPsec over UDP: ESP on the ports that control names, without a marker, and on no other") {
+    const L4Port cisco{10000};
+    SaOptions o;
+    o.udp = UdpEncapsulation{cisco, cisco};
+    Gateways g;
+    g.protect();
+    g.install(o);
+    g.a.receive(1, request(60));
+    g.a.run();
+    const auto packets = g.a.sent_ip(2);
+    REQUIRE(packets.size() == 1);
+    CHECK(to_hex(BytesView(packets[0]).subspan(20, 4)) == "27102710");
+    const auto to_b = [&](BytesView payload, std::uint16_t port) {
+        Ip p;
+        p.source = "192.0.2.1";
+        p.destination = "192.0.2.2";
+        p.payload = udp(10000, port, payload);
+        g.b.receive(2, p.build());
+        g.b.run();
+    };
+    const auto esp = BytesView(packets[0]).subspan(28);
+    // Nobody has opened the port: it is a datagram for the router.
+    to_b(esp, 10000);
+    auto punts = g.b.punts();
+    REQUIRE(punts.size() == 1);
+    CHECK(punts[0].reason == PuntReason::local);
+    g.b.plane.publish_esp_udp_ports(std::vector{L4Port{10001}, cisco});
+    to_b(esp, 10000);
+    CHECK(g.b.sent(1).size() == 1);
+    CHECK(g.b.punts().empty());
+    // No IKE here: four zero bytes are an SPI that nobody has.
+    to_b(Bytes(40, 0), 10000);
+    punts = g.b.punts();
+    REQUIRE(punts.size() == 1);
+    CHECK(punts[0].reason == PuntReason::unknown_spi);
+    to_b(Bytes{0xFF}, 10001);
+    CHECK(g.b.drops("udp_encap_keepalive") == 1);
+    g.b.plane.publish_esp_udp_ports({});
+    to_b(esp, 10000);
+    CHECK(g.b.punts().size() == 1);
+}
+
 TEST_CASE("NAT-T: keepalive, marker, moved peers followed only by authenticated newer packets") {
     SaOptions o;
     o.udp = kNatT;

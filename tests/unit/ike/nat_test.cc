@@ -1,6 +1,7 @@
 // NAT traversal: a translator rewrites addresses and ports between the engines.
 #include <catch2/catch.hpp>
 
+#include "controlplane/ike/show.h"
 #include "tests/unit/ike/world.h"
 
 namespace viaduct::ike::test {
@@ -147,6 +148,87 @@ TEST_CASE("N13: with NAT transparency off nothing is encapsulated") {
     for (const auto& [id, pair] : b.pairs) {
         CHECK_FALSE(pair.parameters.udp_encapsulation);
     }
+}
+
+TEST_CASE("N13: up but no bytes: both ends say why, once") {
+    World world(15);
+    auto& a = world.add("a", Ipv4Address(10, 10, 10, 2));
+    auto& b = world.add("b", kHub);
+    behind_nat(world, {a.address});
+    const Ipv4Address lan_a(12, 12, 12, 0);
+    const Ipv4Address lan_b(13, 13, 13, 0);
+    configure_site(a, b, lan_a, lan_b);
+    configure_site(b, a, lan_b, lan_a);
+    a.config.crypto.nat_transparency = false;
+    b.config.crypto.maps["mymap"].entries[10].peers = {kPublic.to_string()};
+    b.config.crypto.keys.front().address = Ipv4Address{};
+    b.config.crypto.keys.front().mask = Ipv4Address{};
+    b.configure();
+    a.acquire(site_acquire(a, b, lan_a, lan_b));
+    world.run(3s);
+    REQUIRE(a.pairs.size() == 1);
+    REQUIRE(b.pairs.size() == 1);
+    CHECK_FALSE(b.pairs.begin()->second.parameters.udp_encapsulation);
+    const auto blocked = [](const Node& node) {
+        return std::count_if(node.lines.lines.begin(), node.lines.lines.end(), [](const auto& line) {
+            return line.find("IPSEC_NAT_BLOCKED") != std::string::npos;
+        });
+    };
+    CHECK(blocked(b) == 0);
+    a.pairs.begin()->second.usage.packets_out = 5;
+    CHECK(show_session(b.engine->state(), world.now, false)
+              .find("Nothing received: a NAT is in between (10.10.10.2 comes from 171.69.89.78), and the peer does not "
+                    "speak NAT-T\n") != std::string::npos);
+    world.run(15s);
+    CHECK(b.lines.contains("%CRYPTO-4-IPSEC_NAT_BLOCKED: tunnel to 171.69.89.78 is up, but its ESP cannot pass: a NAT is in "
+                           "between (10.10.10.2 comes from 171.69.89.78), and the peer does not speak NAT-T"));
+    CHECK(a.lines.contains("5 packets have gone out and none has come in; NAT transparency is off here"));
+    CHECK(show_session(a.engine->state(), world.now, false).find("Nothing received: 5 packets") != std::string::npos);
+    world.run(200s);
+    CHECK(blocked(a) == 1);
+    CHECK(blocked(b) == 1);
+    // Bytes come after all (the translator passes ESP): nothing is said any more.
+    b.pairs.begin()->second.usage.packets_in = 1;
+    CHECK(show_session(b.engine->state(), world.now, false).find("Nothing received") == std::string::npos);
+}
+
+TEST_CASE("N13: NAT traversal switched off for one LAN-to-LAN peer, the others keep it") {
+    World world(14);
+    auto& hub = world.add("hub", kHub);
+    auto& one = world.add("one", Ipv4Address(10, 10, 10, 2));
+    auto& two = world.add("two", Ipv4Address(10, 20, 10, 2));
+    behind_nat(world, {one.address});
+    world.nats.push_back({Ipv4Address(171, 69, 90, 1), {two.address}, {}, 1025});
+    const Ipv4Address lan_hub(13, 13, 13, 0);
+    const Ipv4Address lan_one(12, 12, 12, 0);
+    const Ipv4Address lan_two(14, 14, 14, 0);
+    configure_site(one, hub, lan_one, lan_hub);
+    configure_site(two, hub, lan_two, lan_hub);
+    configure_site(hub, one, lan_hub, lan_one);
+    auto& map = hub.config.crypto.maps.begin()->second;
+    auto second = map.entries.begin()->second;
+    map.entries.begin()->second.peers = {kPublic.to_string()};
+    map.entries.begin()->second.nat_t_disable = true;
+    second.peers = {"171.69.90.1"};
+    second.match_address = "102";
+    map.entries[99] = second;
+    auto list = hub.config.access_lists.begin()->second;
+    list.entries.front().destination.address = lan_two;
+    hub.config.access_lists["102"] = list;
+    for (auto& key : hub.config.crypto.keys) {
+        key.address = Ipv4Address{};
+        key.mask = Ipv4Address{};
+    }
+    hub.configure();
+    one.acquire(site_acquire(one, hub, lan_one, lan_hub));
+    two.acquire(site_acquire(two, hub, lan_two, lan_hub));
+    world.run(3s);
+    REQUIRE(hub.pairs.size() == 2);
+    for (const auto& [id, pair] : hub.pairs) {
+        CHECK(pair.parameters.udp_encapsulation == (pair.parameters.remote.address != kPublic));
+    }
+    world.run(15s);
+    CHECK(hub.lines.contains("and NAT transparency is off for this peer (crypto map"));
 }
 
 }  // namespace viaduct::ike::test

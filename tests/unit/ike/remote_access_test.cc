@@ -5,6 +5,7 @@
 //   spoke 10.100.2.102 ──┘                    └─
 #include <catch2/catch.hpp>
 
+#include "controlplane/ike/show.h"
 #include "tests/unit/ike/remote_world.h"
 
 namespace viaduct::ike::test {
@@ -213,6 +214,7 @@ TEST_CASE("P5: the address is kept for the same user, and an empty pool is said 
         CHECK(hub.lines.contains("address pool 'ippool' is empty"));
         CHECK(hub.counter(Counter::pool_empty) == 1);
         CHECK(three.lines.contains("EZVPN_CONNECTION_DOWN"));
+        CHECK(three.lines.contains("10.48.67.181 says: address pool 'ippool' is empty"));
         CHECK(hub.engine->state().sessions.remote().active == 2);
         two.engine->ezvpn_disconnect(world.now, "vpn");
         two.drain();
@@ -289,6 +291,7 @@ TEST_CASE("N5: max-users, max-logins, access-restrict, group-lock") {
         CHECK(connected(one, hub));
         CHECK(given(two) == nullptr);
         CHECK(hub.lines.contains("max-users"));
+        CHECK(two.lines.contains("says: the group has all its users (max-users)"));
     }
     SECTION("max-logins") {
         configure_hub(hub, group + " max-logins 1\n");
@@ -299,7 +302,7 @@ TEST_CASE("N5: max-users, max-logins, access-restrict, group-lock") {
         CHECK(connected(one, hub));
         CHECK(given(two) == nullptr);
         CHECK(hub.lines.contains("max-logins"));
-        CHECK(two.lines.contains("the server refuses"));
+        CHECK(two.lines.contains("the server refuses the user: the user is logged in too often (max-logins)"));
     }
     SECTION("access-restrict") {
         configure_hub(hub, group + " access-restrict FastEthernet0/1\n");
@@ -368,6 +371,57 @@ TEST_CASE("N4: no quick mode before the user is known") {
     world.run(25s);
     CHECK(hub.ike_count() == 0);
     CHECK(hub.lines.contains("did not finish extended authentication in time"));
+}
+
+TEST_CASE("N13: IPsec over UDP for a client that asks and does not speak NAT-T; NAT-T goes before it") {
+    World world(12);
+    auto& hub = world.add("Hub", kHub);
+    auto& client = world.add("client", Ipv4Address(192, 168, 1, 2));
+    world.nats.push_back({kPat, {client.address}, {}, 1025});
+    configure_hub(hub,
+                  "crypto isakmp client configuration group testgroup\n"
+                  " ipsec-udp enable\n"
+                  " ipsec-udp-port 10001\n");
+    client.config.crypto.nat_transparency = false;
+    bool nat_t = false;
+    SECTION("without NAT-T") {}
+    SECTION("with NAT-T") {
+        nat_t = true;
+        client.config.crypto.nat_transparency = true;
+    }
+    configure_client(client);
+    world.run(5s);
+    REQUIRE(connected(client, hub));
+    const auto& pair = *hub.current(turned(client_proxies(*given(client)->address)));
+    const auto& own = *client.current(client_proxies(*given(client)->address));
+    CHECK(pair.parameters.udp_encapsulation);
+    CHECK(own.parameters.udp_encapsulation);
+    if (nat_t) {
+        CHECK_FALSE(pair.parameters.esp_udp);
+        CHECK_FALSE(own.parameters.esp_udp);
+        return;
+    }
+    const L4Port port{10001};
+    CHECK(pair.parameters.esp_udp == EspUdpPorts{port, port});
+    CHECK(own.parameters.esp_udp == EspUdpPorts{port, port});
+    CHECK(own.parameters.remote == Endpoint{kHub, kPortIsakmp});
+    // The translator gives the client's ESP a port of its own; IKE's stays.
+    const auto id = pair.parameters.id;
+    const auto ike_port = pair.parameters.remote.port;
+    hub.engine->on_peer_moved(world.now, id, {kPat, L4Port{1030}});
+    hub.drain();
+    const auto& moved = hub.engine->state().children.find(id)->parameters;
+    CHECK(moved.esp_udp == EspUdpPorts{port, L4Port{1030}});
+    CHECK(moved.remote == Endpoint{kPat, ike_port});
+    const auto session = show_session(hub.engine->state(), world.now, true);
+    CHECK(session.find("Username: gfullage\nProfile: VPNclient\nGroup: testgroup\nAssigned address: 10.5.5.1\n"
+                       "Uptime: 00:00:0") != std::string::npos);
+    CHECK(session.find("Capabilities:CDX connid:") != std::string::npos);
+    CHECK(session.find("ESP in UDP: local port 10001, peer's port 1030\n") != std::string::npos);
+    client.engine->ezvpn_disconnect(world.now, "vpn");
+    client.drain();
+    world.run(2s);
+    CHECK(hub.pairs.empty());
 }
 
 TEST_CASE("N3: NAT transparency switched off: no float, raw ESP") {
