@@ -102,6 +102,7 @@ Verdict source_of(
     auto& table = *w.nat.table;
     flow = table.find(NatWay::out, key);
     if (flow != nullptr) {
+        w.nat.table->tallies.hits.add(1);
         to = global_of(*flow);
         return Verdict::translated;
     }
@@ -502,107 +503,133 @@ void begin_nat_turn(Worker& w) {
     }
 }
 
-void nat44_out(Worker& w) {
-    auto& f = w.frame;
-    const auto places = f.nat44_out.places();
-    auto* table = w.nat.table;
+namespace {
+
+/// What the first pass found for each packet of the vector.
+enum Plan : Place {
+    kPlain,  // it has a key and a hash
+    kSlow,  // one by one
+    kPass,  // not ours to change
+    kGone,  // another worker's
+};
+
+Plan plan_out(Worker& w, const PacketMeta& p, NatKey& key) {
+    if (w.nat.table == nullptr) {
+        return kPass;
+    }
+    if ((w.interface(p.in).features & kNatInside) == 0 || p.has(kOurs)) {
+        return p.has(kOurs) && nat44::is_icmp_error(p) ? kSlow : kPass;
+    }
+    if (w.shared && nat44::handed_over(w, p, NatWay::out)) {
+        return kGone;
+    }
+    const bool plain = !w.nat.rules->has_outside && nat44::plain_key_of(p, NatWay::out, key) &&
+                       w.next_hops.at(p.next_hop)->kind != NextHop::Kind::local;
+    return plain ? kPlain : kSlow;
+}
+
+Plan plan_in(Worker& w, const PacketMeta& p, NatKey& key) {
+    if (w.nat.table == nullptr) {
+        return kPass;
+    }
+    if (w.shared && nat44::handed_over(w, p, NatWay::in)) {
+        return kGone;
+    }
+    const bool plain =
+        !w.nat.rules->has_outside && !p.has(kOurs) && nat44::plain_key_of(p, NatWay::in, key);
+    return plain ? kPlain : kSlow;
+}
+
+/// The first two passes.
+template <typename PlanOf>
+void look_ahead(Worker& w, std::span<const Place> places, NatWay way, PlanOf&& plan_of) {
     auto& keys = w.scratch.nat_keys;
     auto& hashes = w.scratch.numbers;
-    auto& fast = w.scratch.places;  // 1: has a hash; 0: one by one; 2: not ours to change; 3: gone
+    auto& plans = w.scratch.places;
+    auto* table = w.nat.table;
     for (std::size_t i = 0; i < places.size(); ++i) {
-        const auto& p = f[places[i]];
-        const bool ours =
-            table != nullptr && (w.interface(p.in).features & kNatInside) != 0 && !p.has(kOurs);
-        const bool error = table != nullptr && p.has(kOurs) && nat44::is_icmp_error(p);
-        if (!ours) {
-            fast[i] = error ? 0 : 2;
-            continue;
-        }
-        if (w.shared && nat44::handed_over(w, p, NatWay::out)) {
-            fast[i] = 3;
-            continue;
-        }
-        const bool simple = nat44::has_ports(p.protocol) && !w.nat.rules->has_outside &&
-                            nat44::key_of(p, NatWay::out, keys[i]) == Kind::keyed &&
-                            w.next_hops.at(p.next_hop)->kind != NextHop::Kind::local;
-        fast[i] = simple ? 1 : 0;
-        if (simple) {
-            hashes[i] = table->hash(NatWay::out, keys[i]);
+        plans[i] = plan_of(w, w.frame[places[i]], keys[i]);
+        if (plans[i] == kPlain) [[likely]] {
+            hashes[i] = table->hash(way, keys[i]);
             table->prefetch(hashes[i]);
         }
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
-        if (fast[i] == 1) {
+        if (plans[i] == kPlain) [[likely]] {
             table->prefetch_flow(hashes[i]);
         }
     }
+}
+
+}  // namespace
+
+void nat44_out(Worker& w) {
+    auto& f = w.frame;
+    const auto places = f.nat44_out.places();
+    look_ahead(w, places, NatWay::out, plan_out);
+    auto* table = w.nat.table;
+    std::uint64_t hits = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
-        if (fast[i] >= 2) {
-            if (fast[i] == 2) {
-                f.output_features.push(places[i]);
+        const auto plan = w.scratch.places[i];
+        if (plan == kPlain) [[likely]] {
+            const auto& key = w.scratch.nat_keys[i];
+            auto* flow = table->find(NatWay::out, key, w.scratch.numbers[i]);
+            if (flow != nullptr && (flow->state & NatFlow::kHairpin) == 0 && !nat44::is_ftp(key))
+                [[likely]] {
+                ++hits;
+                nat44::follow(*flow, p, NatWay::out);
+                nat44::rewrite_plain(p, End::source, nat44::global_of(*flow));
+                nat44::leave(w, places[i]);
+                continue;
             }
-            continue;
         }
-        auto* flow = fast[i] == 1 ? table->find(NatWay::out, keys[i], hashes[i]) : nullptr;
-        if (p.has(kOurs)) {
-            (void)nat44::translate_error(w, p, NatWay::out);
+        if (plan == kPass || (plan == kSlow && p.has(kOurs))) {
+            if (plan == kSlow) {
+                (void)nat44::translate_error(w, p, NatWay::out);
+            }
             f.output_features.push(places[i]);
-        } else if (flow == nullptr || (flow->state & NatFlow::kHairpin) != 0 ||
-                   nat44::is_ftp(keys[i])) [[unlikely]] {
+        } else if (plan != kGone) {
             nat44::out_slowly(w, places[i]);
-        } else {
-            table->tallies.hits.add(1);
-            nat44::follow(*flow, p, NatWay::out);
-            nat44::rewrite(p, End::source, nat44::global_of(*flow));
-            nat44::leave(w, places[i]);
         }
+    }
+    if (table != nullptr) {
+        table->tallies.hits.add(hits);
     }
     f.nat44_out.clear();
 }
 
+namespace {
+
+/// False: the packet is gone.
+bool in_one(Worker& w, std::size_t i, PacketMeta& p, std::uint64_t& hits) {
+    const auto plan = w.scratch.places[i];
+    if (plan == kPlain) [[likely]] {
+        const auto& key = w.scratch.nat_keys[i];
+        auto* flow = w.nat.table->find(NatWay::in, key, w.scratch.numbers[i]);
+        if (flow != nullptr && !nat44::is_ftp(key)) [[likely]] {
+            ++hits;
+            nat44::follow(*flow, p, NatWay::in);
+            nat44::rewrite_plain(p, End::destination, nat44::local_of(*flow));
+            return true;
+        }
+    }
+    return plan == kPass || (plan != kGone && nat44::in_slowly(w, p));
+}
+
+}  // namespace
+
 void nat44_in(Worker& w) {
     auto& f = w.frame;
     const auto places = f.nat44_in.places();
-    auto* table = w.nat.table;
-    auto& keys = w.scratch.nat_keys;
-    auto& hashes = w.scratch.numbers;
-    auto& fast = w.scratch.places;
-    for (std::size_t i = 0; i < places.size() && table != nullptr; ++i) {
-        const auto& p = f[places[i]];
-        if (w.shared && nat44::handed_over(w, p, NatWay::in)) {
-            fast[i] = 3;
-            continue;
-        }
-        const bool simple = nat44::has_ports(p.protocol) && !w.nat.rules->has_outside &&
-                            !p.has(kOurs) && nat44::key_of(p, NatWay::in, keys[i]) == Kind::keyed;
-        fast[i] = simple ? 1 : 0;
-        if (simple) {
-            hashes[i] = table->hash(NatWay::in, keys[i]);
-            table->prefetch(hashes[i]);
-        }
-    }
-    for (std::size_t i = 0; i < places.size() && table != nullptr; ++i) {
-        if (fast[i] == 1) {
-            table->prefetch_flow(hashes[i]);
-        }
-    }
+    look_ahead(w, places, NatWay::in, plan_in);
     auto& straight = w.scratch.ready;
     straight.clear();
+    std::uint64_t hits = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
-        if (table != nullptr) {
-            if (fast[i] == 3) {
-                continue;
-            }
-            auto* flow = fast[i] == 1 ? table->find(NatWay::in, keys[i], hashes[i]) : nullptr;
-            if (flow != nullptr && !nat44::is_ftp(keys[i])) [[likely]] {
-                table->tallies.hits.add(1);
-                nat44::follow(*flow, p, NatWay::in);
-                nat44::rewrite(p, End::destination, nat44::local_of(*flow));
-            } else if (!nat44::in_slowly(w, p)) {
-                continue;
-            }
+        if (!in_one(w, i, p, hits)) {
+            continue;
         }
         if (p.has(kOurs | kLinkBroadcast)) {
             f.route.push(places[i]);
@@ -610,6 +637,9 @@ void nat44_in(Worker& w) {
             prefetch(w.routes.root_entry(p.destination));
             straight.push(places[i]);
         }
+    }
+    if (w.nat.table != nullptr) {
+        w.nat.table->tallies.hits.add(hits);
     }
     f.nat44_in.clear();
     forward_straight(w, straight.places());
