@@ -28,6 +28,7 @@ std::string_view stage_name(Stage stage) {
     static constexpr std::array<std::string_view, kStageCount> kNames{"rx",
                                                                       "ethernet",
                                                                       "ip4-input",
+                                                                      "straight",
                                                                       "input-features",
                                                                       "nat44",
                                                                       "route",

@@ -26,6 +26,7 @@ enum class Stage : std::uint8_t {
     rx,
     ethernet,
     ip4_input,
+    straight,
     input_features,
     nat44,
     route,

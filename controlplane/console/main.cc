@@ -51,11 +51,9 @@ int parse_and_run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kUsage;
     }
-#ifdef VIADUCT_WITH_RUN
     if (run->parsed()) {
         return viaduct::run_main(run_options);
     }
-#endif
     if (console->parsed()) {
         return viaduct::console::run_client(client);
     }
@@ -67,11 +65,9 @@ int parse_and_run(int argc, char** argv) {
         std::cerr << errors;
         return status;
     }
-#ifdef VIADUCT_WITH_ROUTER
     if (reference->parsed()) {
         return viaduct::reference_main();
     }
-#endif
     return kUsage;
 }
 
@@ -80,16 +76,12 @@ int parse_and_run(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         // These two read their own arguments.
-#ifdef VIADUCT_WITH_LAB
         if (argc > 1 && std::string_view(argv[1]) == "lab") {
             return viaduct::lab_main(argc - 1, argv + 1);
         }
-#endif
-#ifdef VIADUCT_WITH_BENCH
         if (argc > 1 && std::string_view(argv[1]) == "bench") {
             return viaduct::bench_main(argc - 1, argv + 1);
         }
-#endif
         return parse_and_run(argc, argv);
     } catch (const std::exception& error) {
         std::cerr << "viaduct: " << error.what() << '\n';

@@ -623,8 +623,6 @@ void nat44_in(Worker& w) {
     auto& f = w.frame;
     const auto places = f.nat44_in.places();
     look_ahead(w, places, NatWay::in, plan_in);
-    auto& straight = w.scratch.ready;
-    straight.clear();
     std::uint64_t hits = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
@@ -635,14 +633,13 @@ void nat44_in(Worker& w) {
             f.route.push(places[i]);
         } else {
             prefetch(w.routes.root_entry(p.destination));
-            straight.push(places[i]);
+            f.straight.push(places[i]);
         }
     }
     if (w.nat.table != nullptr) {
         w.nat.table->tallies.hits.add(hits);
     }
     f.nat44_in.clear();
-    forward_straight(w, straight.places());
 }
 
 }  // namespace viaduct::dataplane
