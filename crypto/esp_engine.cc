@@ -2,24 +2,29 @@
 // each group.
 //
 //     ops ─┬─ GCM, GMAC ────────────────────────────▶ direct call each, in order
-//          └─ others ─▶ counting sort by cipher × auth ─▶ per group, in slices of 64 (DES: at once):
+//          └─ others ─▶ counting sort by cipher × auth ─▶ per group, the longest first (then IPsec-MB's and our
+//                       own lanes are full to the end), in slices of 64 (DES: at once):
 //                 encrypt: IVs ▶ cipher ▶ hash into the packet
 //                 decrypt: hash into scratch ▶ compare ▶ cipher, only what compared equal
 //
 // The bursts of one cipher or one hash over an array of jobs were measured against IPsec-MB's queue
 // of chained jobs: 10–15 % fewer cycles at 64 bytes, equal at 1,408; and what has a wrong ICV is not
-// deciphered.
+// deciphered. HMAC-SHA1 and the enciphering of AES-CBC
+// have lanes of our own where the CPU has AVX-512 and VAES (sha1_lanes.h, cbc_lanes.h).
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include <openssl/crypto.h>
 
+#include "crypto/cbc_lanes.h"
 #include "crypto/des.h"
 #include "crypto/des_bitslice.h"
 #include "crypto/esp_cipher.h"
 #include "crypto/esp_kind.h"
 #include "crypto/multi_buffer.h"
+#include "crypto/sha1_lanes.h"
 #include "dataplane/base/check.h"
 
 namespace viaduct::crypto {
@@ -36,6 +41,7 @@ constexpr std::size_t kPrefetchAhead = 3;
 constexpr std::size_t kIvBytes = 16;
 
 static_assert(kSlice <= IMB_MAX_BURST_SIZE);
+static_assert(kSlice <= Sha1Lanes::kMaxRuns);
 
 IMB_HASH_ALG hash_of(Auth auth) {
     switch (auth) {
@@ -103,7 +109,11 @@ struct EspEngine::State {
     State(Random& random, EspTuning tuning)
         : mgr(make_multi_buffer(tuning.isa)),
           des_path(tuning.des),
-          sliced_des(tuning.des == DesPath::bitslice ? std::make_unique<DesBitslice>() : nullptr) {
+          sliced_des(tuning.des == DesPath::bitslice ? std::make_unique<DesBitslice>() : nullptr),
+          sha1(tuning.isa == EspIsa::best && Sha1Lanes::available() ? std::make_unique<Sha1Lanes>()
+                                                                    : nullptr),
+          cbc(tuning.isa == EspIsa::best && CbcLanes::available() ? std::make_unique<CbcLanes>()
+                                                                  : nullptr) {
         std::array<std::uint8_t, 16> seed;
         random.fill(seed);
         IMB_AES128_GCM_PRE(mgr.get(), seed.data(), &iv_key);
@@ -136,7 +146,9 @@ struct EspEngine::State {
     void cipher_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
     void slice_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
     void queue_des(Cipher cipher, Direction direction, std::span<EspOp* const> ops);
-    void hash_all(Auth auth, std::size_t n);
+    template <typename TagOf>
+    void hash_all(Auth auth, std::span<EspOp* const> ops, TagOf tag_of);
+    void longest_first(std::span<EspOp*> ops);
     template <typename Fill>
     void run_queue(std::size_t n, Fill fill);
     const std::uint8_t* next_iv();
@@ -144,7 +156,11 @@ struct EspEngine::State {
     MultiBuffer mgr;
     const DesPath des_path;
     const std::unique_ptr<DesBitslice> sliced_des;
+    const std::unique_ptr<Sha1Lanes> sha1;
+    const std::unique_ptr<CbcLanes> cbc;
+    std::array<CbcRun, kSlice> cbc_runs{};
     std::array<DesRun, kMaxOps> des_runs{};
+    std::array<HmacRun, kSlice> hmac_runs{};
     alignas(64) std::array<IMB_JOB, kSlice> jobs{};
     alignas(64) std::array<std::uint8_t, kSlice * kTagSlot> tags{};
     std::array<EspOp*, kMaxOps> grouped{};
@@ -396,6 +412,19 @@ void EspEngine::State::cipher_group(Cipher cipher,
         return;
     }
     std::size_t n = 0;
+    if (direction == Direction::encrypt && cbc != nullptr) {
+        for (const EspOp* op : ops) {
+            const EspKey& key = *op->key;
+            std::uint8_t* iv = op->esp + kEspHeaderBytes;
+            const auto bytes = op->esp_length - kEspHeaderBytes - key.iv_bytes_;
+            cbc_runs[n++] = {key.at(key.schedule_at_),
+                             iv,
+                             iv + key.iv_bytes_,
+                             static_cast<std::uint32_t>(bytes / key.block_bytes_)};
+        }
+        cbc->encrypt(std::span{cbc_runs}.first(n), ops[0]->key->cipher_key_bytes_);
+        return;
+    }
     for (const EspOp* op : ops) {
         prepare_cipher(jobs[n++], *op);
     }
@@ -408,9 +437,29 @@ void EspEngine::State::cipher_group(Cipher cipher,
         key_size_of(cipher));
 }
 
-void EspEngine::State::hash_all(Auth auth, std::size_t n) {
+/// At most kSlice packets; the tag of the i-th goes where tag_of(i) says.
+template <typename TagOf>
+void EspEngine::State::hash_all(Auth auth, std::span<EspOp* const> ops, TagOf tag_of) {
+    const auto n = ops.size();
     if (auth == Auth::none || n == 0) {
         return;
+    }
+    if (auth == Auth::hmac_sha1_96 && sha1 != nullptr) {
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto& op = *ops[i];
+            const EspKey& key = *op.key;
+            hmac_runs[i] = {key.at(key.inner_at_),
+                            key.at(key.outer_at_),
+                            op.esp,
+                            tag_of(i),
+                            op.esp_length,
+                            key.icv_bytes_};
+        }
+        sha1->hmac(std::span{hmac_runs}.first(n));
+        return;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        prepare_hash(jobs[i], *ops[i], tag_of(i));
     }
     if (auth == Auth::hmac_md5_96) {
         run_queue(n, [](IMB_JOB& job) {
@@ -432,23 +481,14 @@ void EspEngine::State::write_ivs(std::span<EspOp* const> ops) {
 }
 
 void EspEngine::State::write_icvs(Auth auth, std::span<EspOp* const> ops) {
-    std::size_t n = 0;
-    for (EspOp* op : ops) {
-        prepare_hash(jobs[n++], *op, op->esp + op->esp_length);
-    }
-    hash_all(auth, n);
+    hash_all(auth, ops, [&](std::size_t i) { return ops[i]->esp + ops[i]->esp_length; });
 }
 
 /// Sets ok; copies the good ones to `good` and returns their number.
 std::size_t EspEngine::State::check_icvs(Auth auth, std::span<EspOp* const> ops, EspOp** good) {
-    std::size_t n = 0;
-    for (EspOp* op : ops) {
-        prepare_hash(jobs[n], *op, tags.data() + n * kTagSlot);
-        ++n;
-    }
-    hash_all(auth, n);
+    hash_all(auth, ops, [&](std::size_t i) { return tags.data() + i * kTagSlot; });
     const std::uint8_t* tag = tags.data();
-    n = 0;
+    std::size_t n = 0;
     for (EspOp* op : ops) {
         op->ok = equal_tags(tag, op->esp + op->esp_length, op->key->icv_bytes_);
         tag += kTagSlot;
@@ -459,10 +499,36 @@ std::size_t EspEngine::State::check_icvs(Auth auth, std::span<EspOp* const> ops,
     return n;
 }
 
+/// Sorts by length in steps of 64 bytes, to 2 KB: what is longer stands in front as it came.
+void EspEngine::State::longest_first(std::span<EspOp*> ops) {
+    constexpr std::size_t kSteps = 32;
+    constexpr std::size_t kStepBytes = 64;
+    const auto step_of = [](const EspOp& op) {
+        return kSteps - 1 - std::min<std::size_t>(op.esp_length / kStepBytes, kSteps - 1);
+    };
+    std::array<std::uint16_t, kSteps> next{};
+    for (const EspOp* op : ops) {
+        ++next[step_of(*op)];
+    }
+    if (next[step_of(*ops[0])] == ops.size()) {
+        return;
+    }
+    std::uint16_t before = 0;
+    for (auto& n : next) {
+        before = static_cast<std::uint16_t>(before + std::exchange(n, before));
+    }
+    const auto from = std::span{grouped}.first(ops.size());
+    std::copy(ops.begin(), ops.end(), from.begin());
+    for (EspOp* op : from) {
+        ops[next[step_of(*op)]++] = op;
+    }
+}
+
 /// DES takes the whole group at once, because bit-slicing wants many packets; the others take a
 /// slice, so that what is ciphered is hashed while it is in the cache.
 void EspEngine::State::encrypt_group(std::size_t group, std::span<EspOp*> ops) {
     const auto cipher = cipher_of_group(group);
+    longest_first(ops);
     if (cipher != Cipher::null) {
         write_ivs(ops);
     }
@@ -480,6 +546,7 @@ void EspEngine::State::encrypt_group(std::size_t group, std::span<EspOp*> ops) {
 
 void EspEngine::State::decrypt_group(std::size_t group, std::span<EspOp*> ops) {
     const auto cipher = cipher_of_group(group);
+    longest_first(ops);
     std::size_t good = 0;
     for (std::size_t at = 0; at < ops.size(); at += kSlice) {
         const auto slice = ops.subspan(at, std::min(kSlice, ops.size() - at));

@@ -49,6 +49,7 @@ struct Frame {
 
     // Each vector is named after the stage that reads it.
     Vector ip4_input;
+    Vector straight;
     Vector input_features;
     Vector nat44_in;
     Vector route;

@@ -11,12 +11,15 @@
 //   └── decrypted, decapsulated ◀── esp_in, gre_in   ▼           └── outer ──────┴──▶ route (again)
 //                                                 control
 //
+// Short ways, which skip only what would not have acted: ethernet ─▶ esp_in for ESP to us, and esp_in or
+// ip4_input ─▶ straight ─▶ port for what came out of a tunnel, or was translated, and has nothing else to do.
+//
 // A decrypted or decapsulated packet re-enters at ip4_input on the interface that it now belongs to; an
 // encrypted or encapsulated one is routed again by its outer destination. Every such turn is one pass of
 // the loop below, and no packet makes more than kMaxPasses of them.
 //
-// Address translation (nat44) stands outside → inside behind input_features, before route, and does that look-up
-// itself; inside → outside behind routed, before output_features: access list out, crypto map and tunnel see translated
+// Address translation (nat44) stands outside → inside behind input_features, before the look-up (route, straight);
+// inside → outside behind routed, before output_features: access list out, crypto map and tunnel see translated
 // addresses.
 #include "dataplane/pipeline.h"
 
@@ -44,6 +47,7 @@ void run_pipeline(Worker& w) {
         run(w, Stage::ip4_input, f.ip4_input, ip4_input);
         run(w, Stage::input_features, f.input_features, input_features);
         run(w, Stage::nat44, f.nat44_in, nat44_in);
+        run(w, Stage::straight, f.straight, straight);
         run(w, Stage::route, f.route, route);
         run(w, Stage::routed, f.routed, routed);
         run(w, Stage::nat44, f.nat44_out, nat44_out);
@@ -54,7 +58,8 @@ void run_pipeline(Worker& w) {
         run(w, Stage::gre_out, f.gre_out, gre_out);
         run(w, Stage::crypto_map, f.crypto_map, crypto_map);
         run(w, Stage::esp_out, f.esp_out, esp_out);
-        if (f.ip4_input.empty() && f.nat44_in.empty() && f.route.empty() && f.routed.empty()) {
+        if (f.ip4_input.empty() && f.straight.empty() && f.input_features.empty() &&
+            f.nat44_in.empty() && f.route.empty() && f.routed.empty()) {
             break;
         }
     }

@@ -31,13 +31,13 @@ constexpr bool is_urgent(PuntReason reason) {
     case PuntReason::nhrp:
     case PuntReason::gre_keepalive:
     case PuntReason::glean:
-    case PuntReason::ted_probe:
         return true;
     case PuntReason::local:
     case PuntReason::resolve:
     case PuntReason::redirect_nhrp:
     case PuntReason::acquire:
     case PuntReason::discover:
+    case PuntReason::ted_probe:
     case PuntReason::ttl_expired:
     case PuntReason::unreachable:
     case PuntReason::too_big:

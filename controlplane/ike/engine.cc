@@ -137,7 +137,7 @@ void Engine::State::run_timer(const TimerKey& key) {
     case TimerKind::request:
         return requests.on_timer(RequestId{key.owner});
     case TimerKind::ted:
-        return ted.on_timer(key.owner);
+        return ted.on_timer(ike_id, key.detail);
     }
 }
 
@@ -207,6 +207,7 @@ void Engine::configure(TimePoint now,
         state_->phase1.destroy(id, "configuration changed", Phase1::Notify::yes);
     }
     state_->ezvpn.configure();
+    state_->ted.configure();
 }
 
 void Engine::on_packet(TimePoint now, const PacketIn& packet) {
@@ -304,6 +305,7 @@ void Engine::clear_isakmp(TimePoint now, std::optional<ConnectionId> connection)
 
 void Engine::clear_ipsec(TimePoint now, std::optional<Ipv4Address> peer, const std::string& map) {
     const Turn turn(*state_, now);
+    state_->ted.forget_negative();
     for (const auto id : state_->children.ids_with(peer)) {
         const auto* child = state_->children.find(id);
         if (child != nullptr && (map.empty() || child->parameters.policy.crypto_map == map)) {

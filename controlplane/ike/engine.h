@@ -143,6 +143,7 @@ struct Acquire {
     std::vector<Ipv4Address> peers;     // in order of preference; the first that answers
     ProxyPair proxies;
     bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
+    bool discovered = false;            // the peer is what a TED reply named
 };
 
 /// A flow that a `discover` map protects, seen without an SA (row T2).
@@ -153,6 +154,7 @@ struct DiscoverRequest {
     Ipv4Address destination;
     Proxy local_proxy;           // from the access list's line
     Proxy remote_proxy;
+    Ipv4Address next_hop;        // where the probe will go, for the log; unspecified: not known
 };
 
 enum class SaNotice : std::uint8_t { soft_limit, hard_limit, first_packet, idle };

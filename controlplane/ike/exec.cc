@@ -59,6 +59,8 @@ void add_isakmp(ios::ExecRows& rows, Engine& engine) {
                         [](const auto& core, auto, const auto&) { return show_isakmp_profile(core); }));
     rows.push_back(show(engine, "show crypto isakmp stats", {kCrypto, kIsakmp, {"stats", "Show ISAKMP statistics"}},
                         [](const auto& core, auto, const auto&) { return show_isakmp_stats(core); }));
+    rows.push_back(show(engine, "show crypto isakmp ted", {kCrypto, kIsakmp, {"ted", "Show tunnel endpoint discovery"}},
+                        [](const auto& core, auto now, const auto&) { return show_isakmp_ted(core, now); }));
 }
 
 void add_ipsec(ios::ExecRows& rows, Engine& engine) {

@@ -118,6 +118,9 @@ std::optional<Proxy> Policies::protected_side(const std::string& acl, Ipv4Addres
             return std::nullopt;
         }
         const Ipv4Address mask{~line.source.wildcard.value()};
+        if (!length_of_mask(mask)) {
+            return std::nullopt;   // holes in the wildcard: no proxy can say that
+        }
         return Proxy{Ipv4Address{line.source.address.value() & mask.value()}, mask, line.protocol, 0};
     }
     return std::nullopt;

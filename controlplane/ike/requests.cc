@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/keyring.h"
 
 namespace viaduct::ike {
 
@@ -10,6 +11,59 @@ namespace {
 
 constexpr Duration kUnconfirmedWait = 3s;
 constexpr Duration kHalfWait = 1s;
+
+/// `crypto isakmp peer …` of this peer, by its address or a name of `ip host`.
+const config::PerPeerAggressive* peer_row(const Engine::State& core, Ipv4Address remote) {
+    for (const auto& [name, row] : core.crypto().aggressive_peers) {
+        const auto host = core.config->system.hosts.find(name);
+        if (name == remote.to_string() ||
+            (host != core.config->system.hosts.end() && host->second == remote)) {
+            return &row;
+        }
+    }
+    return nullptr;
+}
+
+/// "fqdn east.example.com" as an identity; our own address without one.
+Identity endpoint_identity(const std::string& endpoint, Ipv4Address local) {
+    Identity id;
+    const auto space = endpoint.find(' ');
+    auto value = space == std::string::npos ? std::string{} : endpoint.substr(space + 1);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+        value = value.substr(1, value.size() - 2);
+    }
+    if (endpoint.starts_with("fqdn ") || endpoint.starts_with("user-fqdn ")) {
+        id.type = endpoint.starts_with("fqdn ") ? IdType::fqdn : IdType::user_fqdn;
+        id.data.assign(value.begin(), value.end());
+        return id;
+    }
+    ByteWriter out;
+    out.address(Ipv4Address::parse(value).value_or(local));
+    id.data = out.take();
+    return id;
+}
+
+/// How phase 1 is begun in aggressive mode with this peer; nullopt: main mode.
+// IOS: both `set aggressive-mode` lines together; without a password of its own the peer's key serves here.
+std::optional<AggressiveMode::Credentials> aggressive_credentials(Engine::State& core,
+                                                                  Ipv4Address local,
+                                                                  Ipv4Address remote,
+                                                                  const std::string& keyring) {
+    const auto* row = peer_row(core, remote);
+    if (row == nullptr || row->client_endpoint.empty() || core.crypto().aggressive_disable) {
+        return std::nullopt;
+    }
+    AggressiveMode::Credentials out;
+    out.own = endpoint_identity(row->client_endpoint, local);
+    if (!row->password.empty()) {
+        out.key = plain_key(row->password);
+    } else if (auto found = find_key(*core.config, core.log, remote, keyring)) {
+        out.key = std::move(found->key);
+    } else {
+        return std::nullopt;
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -44,10 +98,12 @@ void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
     request.acquire = acquire;
     request.rekeys = rekeys;
     const auto* policy = core_.policies.of(acquire.policy);
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:0): SA request profile is {}",
-                    policy->isakmp_profile.empty() ? "(NULL)" : policy->isakmp_profile);
+    if (!acquire.discovered) {  // IOS: the discovery has its own lines
+        core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
+        core_.log.debug(Debug::crypto_isakmp,
+                        "ISAKMP (0:0): SA request profile is {}",
+                        policy->isakmp_profile.empty() ? "(NULL)" : policy->isakmp_profile);
+    }
     advance(request);
 }
 
@@ -119,7 +175,12 @@ void Requests::initiate(Request& request) {
     sa->profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
     sa->waiting.push_back(id);
     request.ike = sa->id;
-    if (!core_.main_mode.start(*sa)) {
+    const auto* profile = profile_named(core_.crypto(), sa->profile);
+    const auto aggressive = aggressive_credentials(
+        core_, local, remote, profile == nullptr ? std::string{} : profile->keyring);
+    const bool begun =
+        aggressive ? core_.aggressive.start(*sa, *aggressive) : core_.main_mode.start(*sa);
+    if (!begun) {
         core_.phase1.fail(*sa, "no key or no policy for the peer");
     }
 }
@@ -237,6 +298,7 @@ void Requests::give_up(RequestId id, std::string_view reason) {
     if (core_.children.stands(request.acquire.policy, request.acquire.proxies)) {
         return;
     }
+    core_.ted.on_request_failed(request.acquire);
     core_.actions.emplace_back(ChildState{request.acquire.policy,
                                           request.acquire.local,
                                           remote,

@@ -15,6 +15,7 @@ std::string show_isakmp_key(const Engine::State& core);
 std::string show_isakmp_peers(const Engine::State& core);
 std::string show_isakmp_profile(const Engine::State& core);
 std::string show_isakmp_stats(const Engine::State& core);
+std::string show_isakmp_ted(const Engine::State& core, TimePoint now);
 
 /// What of `show crypto ipsec sa` is wanted.
 struct SaFilter {

@@ -1,30 +1,32 @@
+// The asking side; the answering side is ted_answer.cc.
 #include "controlplane/ike/ted.h"
 
 #include <algorithm>
 #include <array>
 
 #include "controlplane/ike/core.h"
-#include "controlplane/ike/quick_payloads.h"
+#include "controlplane/ike/debug_text.h"
+#include "controlplane/ike/show.h"
+#include "controlplane/ike/ted_debug.h"
 
 namespace viaduct::ike {
 
 namespace {
 
-constexpr std::array<Duration, 3> kWaits{5s, 10s, 20s};   // after each sending
-constexpr std::string_view kTedVendor = "TED V3 Viaduct";
-
-Identity gateway_identity(Ipv4Address address) {
-    Identity id;
-    id.protocol = kProtoUdp.value();
-    id.port = kPortIsakmp.value();
-    ByteWriter out;
-    out.address(address);
-    id.data = out.take();
-    return id;
-}
+constexpr std::array<Duration, 3> kWaits{5s, Ted::kAnswerTime, Ted::kAnswerTime};
+constexpr Duration kPostponed = 1s;  // no token for a repetition
+constexpr Duration kPurge = 1s;  // IOS: the discovery's SA is purged a second after its end
+constexpr Duration kForget =
+    300s;  // after its silence has ended, how often a flow was silent is forgotten
+constexpr std::uint32_t kWaiting = 0;  // timer details
+constexpr std::uint32_t kPurging = 1;
 
 bool contains(const Proxy& outer, Ipv4Address address) {
     return ((outer.address.value() ^ address.value()) & outer.mask.value()) == 0;
+}
+
+bool contains(const ProxyPair& proxies, const DiscoverRequest& request) {
+    return contains(proxies.local, request.source) && contains(proxies.remote, request.destination);
 }
 
 /// The narrower of two networks, if one lies in the other.
@@ -37,283 +39,385 @@ std::optional<Proxy> narrower(const Proxy& a, const Proxy& b) {
     return common == a.mask.value() ? b : a;
 }
 
-std::string subnet_text(const Proxy& proxy) {
-    return proxy.address.to_string() + "/" + proxy.mask.to_string();
-}
-
-/// ID payloads in order; TED's own number counts as one.
-std::vector<Identity> identities(Engine::State& core, const Chain& chain) {
-    std::vector<Identity> out;
-    for (const auto& payload : chain.payloads) {
-        if (payload.type != PayloadType::identification && payload.type != PayloadType::ted_proxy) {
-            continue;
-        }
-        if (auto id = parse_identity(payload.body)) {
-            out.push_back(std::move(*id));
-        } else {
-            core.counters.count(Counter::malformed_payload);
-            return {};
-        }
-    }
-    return out;
-}
-
 }  // namespace
+
+bool is_station(Ipv4Address address) {
+    return !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast() &&
+           address.value() >> 24U != 127 && address.value() >> 24U != 0;
+}
+
+bool TedBucket::take(TimePoint now) {
+    const std::chrono::duration<double> passed = now - filled_;
+    tokens_ = std::min(burst_, tokens_ + passed.count() * rate_);
+    filled_ = now;
+    if (tokens_ < 1) {
+        return false;
+    }
+    tokens_ -= 1;
+    return true;
+}
+
+ConnectionId Ted::next_number() {
+    core_.last_connection = ConnectionId{core_.last_connection.value() + 1};
+    return core_.last_connection;
+}
+
+// ── when not to ask ─────────────────────────────────────────────────────────────────────────────
+
+bool Ted::left_alone(const Flow& flow, const DiscoverRequest& request) {
+    std::erase_if(refused_, [&](const auto& entry) { return entry.until <= core_.now; });
+    const auto silent = silent_.find(flow);
+    const bool is_silent = silent != silent_.end() && silent->second.until > core_.now;
+    const bool is_refused = std::any_of(refused_.begin(), refused_.end(), [&](const auto& entry) {
+        return entry.policy == request.policy && contains(entry.proxies, request);
+    });
+    return is_silent || is_refused;
+}
+
+/// SAs for the flow are being negotiated, or stand already.
+bool Ted::under_way(const DiscoverRequest& request) const {
+    const auto is_for = [&](const PolicyRef& policy, const ProxyPair& proxies) {
+        return policy == request.policy && contains(proxies, request);
+    };
+    const auto& requests = core_.requests.all();
+    const bool asked = std::any_of(requests.begin(), requests.end(), [&](const auto& entry) {
+        return is_for(entry.second.acquire.policy, entry.second.acquire.proxies);
+    });
+    const auto& children = core_.children.all();
+    return asked || std::any_of(children.begin(), children.end(), [&](const auto& entry) {
+               const auto& child = *entry.second;
+               return is_for(child.parameters.policy, child.parameters.proxies) &&
+                      core_.children.stands(child.parameters.policy, child.parameters.proxies);
+           });
+}
+
+bool Ted::room_for(const Flow& flow) {
+    if (probes_.size() >= kMaxProbes) {
+        core_.counters.count(Counter::ted_probe_limit);
+        return false;
+    }
+    const auto of_source = probes_of_source_.find(flow.source);
+    if (of_source != probes_of_source_.end() && of_source->second >= kMaxProbesOfSource) {
+        core_.counters.count(Counter::ted_source_limit);
+        return false;
+    }
+    if (!probe_bucket_.take(core_.now)) {
+        core_.counters.count(Counter::ted_rate_limit);
+        return false;
+    }
+    return true;
+}
+
+void Ted::remember_silent(const Flow& flow) {
+    std::erase_if(silent_, [&](const auto& e) { return e.second.until + kForget <= core_.now; });
+    if (silent_.size() >= kMaxSilent && !silent_.contains(flow)) {
+        silent_.erase(std::min_element(silent_.begin(), silent_.end(), [](auto& a, auto& b) {
+            return a.second.until < b.second.until;
+        }));
+    }
+    auto& entry = silent_[flow];
+    constexpr unsigned kDoublings = 3;
+    const auto length = kSilence * (1U << std::min(entry.failures, kDoublings));
+    entry.until = core_.now + std::min<Duration>(length, kLongestSilence);
+    ++entry.failures;
+}
 
 // ── asking ──────────────────────────────────────────────────────────────────────────────────────
 
 void Ted::discover(const DiscoverRequest& request) {
     const Flow flow{request.policy.interface, request.source, request.destination};
-    std::erase_if(silent_, [&](const auto& entry) { return entry.second <= core_.now; });
-    if (probes_.contains(flow) || silent_.contains(flow)) {
+    if (probes_.contains(flow)) {
         return;
     }
-    if (probes_.size() >= kMaxProbes) {
-        core_.counters.count(Counter::ted_limit);
+    if (!is_station(request.source) || !is_station(request.destination) ||
+        left_alone(flow, request)) {
+        core_.counters.count(Counter::ted_left_alone);
+        return;
+    }
+    if (under_way(request) || !room_for(flow)) {
         return;
     }
     auto& probe = probes_[flow];
-    probe.number = ++last_number_;
+    ++probes_of_source_[flow.source];
+    probe.number = next_number();
     probe.request = request;
     probe.cookie = Cookie{core_.random.u64() | 1U};
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: GOT A PEER DISCOVERY MESSAGE FROM THE SA MANAGER!!!");
-    core_.log.debug(Debug::crypto_isakmp, "src = {} to {}, protocol 3, transform 2, hmac 1",
-                    request.source.to_string(), request.destination.to_string());
-    core_.log.debug(Debug::crypto_isakmp, "proxy source is {} and my address (not used now) is {}",
-                    subnet_text(request.local_proxy), request.local.to_string());
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: local port 500, remote port 500");
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): no idb in request", probe.number);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP ({}): ID payload next-payload : 5 type : 1 protocol : 17 port : 500 length : 8",
-                    probe.number);
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP ({}): Total payload length: 12", probe.number);
-    core_.log.debug(Debug::crypto_isakmp, "1st ID is {}", request.local.to_string());
-    core_.log.debug(Debug::crypto_isakmp, "2nd ID is {}", subnet_text(request.local_proxy));
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): beginning peer discovery exchange", probe.number);
-    ChainWriter chain;
-    chain.add(PayloadType::vendor_id, ios_vendor_id(probe.cookie, core_.random.u64()));
-    chain.add(PayloadType::identification, write_identity(gateway_identity(request.local)));
-    chain.add(PayloadType::identification, write_identity(identity_of(request.local_proxy)));
-    chain.add(PayloadType::vendor_id, as_bytes(kTedVendor));
-    Header h;
-    h.initiator = probe.cookie;
-    h.next = chain.first();
-    h.exchange = ExchangeType::ted_probe;
-    probe.message = write_message(h, chain.view());
+    say_beginning(probe);
+    probe.message = write_ted_probe({probe.cookie, request.local, request.local_proxy, true},
+                                    core_.random.u64());
     send(probe);
+}
+
+void Ted::say_beginning(const Probe& probe) const {
+    const auto& request = probe.request;
+    const auto number = probe.number.value();
+    if (core_.log.enabled(Debug::crypto_ipsec)) {
+        core_.log.debug(Debug::crypto_ipsec, "{}", discover_text(core_, request));
+    }
+    debug("ISAKMP: received ke message (1/1)");
+    debug("ISAKMP: GOT A PEER DISCOVERY MESSAGE FROM THE SA MANAGER!!!");
+    debug("src = {} to {}, protocol 3, transform 2, hmac 1",
+          request.source.to_string(),
+          request.destination.to_string());
+    debug("proxy source is {} and my address (not used now) is {}",
+          subnet_text(request.local_proxy),
+          request.local.to_string());
+    debug("ISAKMP: local port 500, remote port 500");
+    debug("ISAKMP (0:{}): no idb in request", number);
+    debug("ISAKMP ({}): ID payload next-payload : 5 type : 1 protocol : 17 port : 500 length : 8",
+          number);
+    debug("ISAKMP ({}): Total payload length: 12", number);
+    debug("1st ID is {}", request.local.to_string());
+    debug("2nd ID is {}", subnet_text(request.local_proxy));
+    debug("ISAKMP (0:{}): beginning peer discovery exchange", number);
 }
 
 void Ted::send(Probe& probe) {
     const auto& request = probe.request;
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): sending packet to {} (I) PEER_DISCOVERY", probe.number,
-                    request.destination.to_string());
+    debug("ISAKMP (0:{}): sending packet to {} (I) PEER_DISCOVERY via {}:{}",
+          probe.number.value(),
+          request.destination.to_string(),
+          interface_text(core_, request.policy.interface),
+          request.next_hop.to_string());
     core_.counters.count(Counter::ted_probes_out);
-    core_.actions.emplace_back(
-        SendPacket{{request.source, kPortIsakmp}, {request.destination, kPortIsakmp}, probe.message, true});
-    core_.timers.set({TimerKind::ted, probe.number}, core_.now + kWaits[probe.sent]);
+    core_.actions.emplace_back(SendPacket{
+        {request.source, kPortIsakmp}, {request.destination, kPortIsakmp}, probe.message, true});
+    core_.timers.set({TimerKind::ted, probe.number.value(), kWaiting},
+                     core_.now + kWaits[probe.sent]);
     ++probe.sent;
 }
 
-void Ted::on_timer(std::uint64_t number) {
-    const auto it =
-        std::find_if(probes_.begin(), probes_.end(), [&](const auto& e) { return e.second.number == number; });
+void Ted::on_timer(ConnectionId number, std::uint32_t detail) {
+    if (detail == kPurging) {
+        debug("ISAKMP (0:{}): purging SA., sa={:X}, delme={:X}",
+              number.value(),
+              number.value(),
+              number.value());
+        debug("ISAKMP (0:{}): purging node 0", number.value());
+        core_.log.debug(
+            Debug::crypto_engine, "CryptoEngine0: delete connection {}", number.value());
+        return;
+    }
+    const auto it = std::find_if(
+        probes_.begin(), probes_.end(), [&](const auto& e) { return e.second.number == number; });
     if (it == probes_.end()) {
         return;
     }
-    if (it->second.sent < kWaits.size()) {
-        send(it->second);
+    auto& probe = it->second;
+    const auto flow = it->first;
+    const bool waiting = probe.sent < kWaits.size() && !under_way(probe.request);
+    if (waiting && !probe_bucket_.take(core_.now)) {
+        core_.timers.set({TimerKind::ted, number.value(), kWaiting}, core_.now + kPostponed);
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): no answer to the discovery probe for {}", number,
-                    it->first.destination.to_string());
-    if (silent_.size() < kMaxSilent) {
-        silent_.emplace(it->first, core_.now + kSilence);
+    if (waiting) {
+        send(probe);
+        return;
     }
-    probes_.erase(it);
+    if (!under_way(probe.request)) {
+        debug("ISAKMP (0:{}): no answer to the peer discovery probe for {}",
+              number.value(),
+              flow.destination.to_string());
+        core_.counters.count(Counter::ted_no_answer);
+        remember_silent(flow);
+    }
+    throw_away(number, "I", flow.destination);
+    forget(flow);
 }
 
-void Ted::on_reply(const PacketIn& packet, const Header& header) {
-    core_.counters.count(Counter::ted_replies_in);
-    const auto it = std::find_if(probes_.begin(), probes_.end(),
-                                 [&](const auto& e) { return e.second.cookie == header.initiator; });
-    const auto chain = parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
-    const auto ids = chain ? identities(core_, *chain) : std::vector<Identity>{};
-    if (it == probes_.end() || header.encrypted() || header.message_id != MessageId{} || ids.size() < 2 ||
-        packet.local.address != it->second.request.local) {
-        core_.counters.count(Counter::ted_refused);
-        return;
-    }
-    const auto number = it->second.number;
-    const auto request = it->second.request;
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): received packet from {} (I) PEER_DISCOVERY", number,
-                    packet.remote.address.to_string());
-    for (const auto& payload : chain->payloads) {
-        if (payload.type == PayloadType::vendor_id) {
-            core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): processing vendor id payload", number);
-            if (is_ios_vendor_id(payload.body, header.responder)) {
-                core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): speaking to another IOS box!", number);
-            }
-        } else if (payload.type == PayloadType::identification) {
-            core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): processing ID payload. message ID = 0", number);
-        } else if (payload.type == PayloadType::ted_proxy) {
-            core_.log.debug(Debug::crypto_isakmp, "ISAKMP:received payload type 16");
-        }
-    }
-    if (ids[0].address() != packet.remote.address) {
-        core_.counters.count(Counter::ted_refused);
-        core_.log.message("CRYPTO", Severity::warnings, "TED_NAT",
-                          "discovery reply from {} names {}: TED does not work through NAT",
-                          packet.remote.address.to_string(), ids[0].text());
-        return;
-    }
-    // What both protect, the original packet in it.
-    const auto theirs = proxy_of(ids[1]);
-    const auto remote = theirs ? narrower(request.remote_proxy, *theirs) : std::nullopt;
-    if (!remote || !contains(*remote, request.destination) || !contains(request.local_proxy, request.source)) {
-        core_.counters.count(Counter::ted_refused);
-        return;
-    }
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): received response to my peer discovery probe!", number);
-    Proxy far = request.remote_proxy;
-    far.address = remote->address;
-    far.mask = remote->mask;
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): ted negotiated proxies: 0 {}:{}, {}:{}", number,
-                    subnet_text(request.local_proxy), request.local_proxy.port, subnet_text(far), far.port);
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): initiating IKE to {} in response to probe.", number,
-                    packet.remote.address.to_string());
-    core_.timers.cancel({TimerKind::ted, number});
+void Ted::forget(const Flow& flow) {
+    const auto it = probes_.find(flow);
+    core_.timers.cancel({TimerKind::ted, it->second.number.value(), kWaiting});
     probes_.erase(it);
-    Acquire acquire;
-    acquire.policy = request.policy;
-    acquire.local = request.local;
-    acquire.peers = {packet.remote.address};
-    acquire.proxies = {request.local_proxy, far};
-    core_.requests.add(acquire, std::nullopt);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:{}): deleting SA reason \"delete_me flag/throw\" state (I) PEER_DISCOVERY (peer {}) "
-                    "input queue 0",
-                    number, request.destination.to_string());
+    if (const auto of_source = probes_of_source_.find(flow.source); --of_source->second == 0) {
+        probes_of_source_.erase(of_source);
+    }
 }
 
-// ── answering ───────────────────────────────────────────────────────────────────────────────────
+// ── the answer ──────────────────────────────────────────────────────────────────────────────────
 
-std::optional<Ted::Match> Ted::protects(Ipv4Address source, Ipv4Address destination) const {
-    for (const auto& interface : core_.interfaces) {
-        const auto map = core_.crypto().maps.find(interface.crypto_map);
-        if (map == core_.crypto().maps.end() || interface.address.is_unspecified()) {
-            continue;
-        }
-        for (const auto& [sequence, entry] : map->second.entries) {
-            const auto dynamic = core_.crypto().dynamic_maps.find(entry.dynamic_map);
-            if (!entry.discover || dynamic == core_.crypto().dynamic_maps.end()) {
-                continue;
-            }
-            for (const auto& [dynamic_sequence, row] : dynamic->second.entries) {
-                // Seen from here: our side is the probe's destination.
-                if (const auto local = core_.policies.protected_side(row.match_address, destination, source)) {
-                    return Match{&interface, *local};
-                }
-            }
-        }
+/// Asymmetric routes: an answer may come in by another interface than the probe went out, but by one that
+/// faces other gateways.
+bool Ted::discovers(IfIndex interface) const {
+    const auto at = std::find_if(core_.interfaces.begin(),
+                                 core_.interfaces.end(),
+                                 [&](const auto& row) { return row.index == interface; });
+    if (at == core_.interfaces.end()) {
+        return false;
+    }
+    const auto map = core_.crypto().maps.find(at->crypto_map);
+    return map != core_.crypto().maps.end() &&
+           std::any_of(map->second.entries.begin(), map->second.entries.end(), [](const auto& e) {
+               return e.second.discover;
+           });
+}
+
+std::optional<Counter> Ted::refusal(const Probe& probe,
+                                    const TedReply& reply,
+                                    const PacketIn& packet) const {
+    const auto& request = probe.request;
+    const bool here = packet.local == Endpoint{request.local, kPortIsakmp};
+    if (!here || (packet.interface != request.policy.interface && !discovers(packet.interface))) {
+        return Counter::ted_wrong_interface;
+    }
+    if (reply.gateway != packet.remote.address || packet.remote.port != kPortIsakmp) {
+        return Counter::ted_nat;
+    }
+    const auto* entry = core_.policies.entry_of(request.policy);
+    const auto peers =
+        entry == nullptr ? std::vector<Ipv4Address>{} : core_.policies.peers_of(*entry);
+    const bool allowed =
+        peers.empty() || std::find(peers.begin(), peers.end(), reply.gateway) != peers.end();
+    if (entry == nullptr || !allowed || !is_station(reply.gateway) ||
+        core_.interface_with(reply.gateway) != nullptr) {
+        return Counter::ted_wrong_peer;
+    }
+    // "The initiator SHOULD double-check that the provisional set of proxies are acceptable given the SPD, and
+    // that the original packet would fall within it."
+    const auto remote = narrower(request.remote_proxy, reply.proxy);
+    if (!remote || !contains(*remote, request.destination) ||
+        !contains(request.local_proxy, request.source)) {
+        return Counter::ted_wrong_proxies;
     }
     return std::nullopt;
 }
 
-bool Ted::take_token() {
-    const auto passed = core_.now - tokens_at_;
-    if (passed >= 1s) {
-        tokens_ = kAnswersPerSecond;
-        tokens_at_ = core_.now;
+void Ted::on_reply(const PacketIn& packet, const Header& header) {
+    core_.counters.count(Counter::ted_replies_in);
+    const auto reply = read_ted_reply(header, packet.payload);
+    if (!reply) {
+        core_.counters.count(Counter::ted_malformed);
+        return;
     }
-    if (tokens_ == 0) {
-        return false;
+    const auto it = std::find_if(probes_.begin(), probes_.end(), [&](const auto& e) {
+        return e.second.cookie == reply->initiator;
+    });
+    if (it == probes_.end()) {
+        core_.counters.count(Counter::ted_no_probe);
+        return;
     }
-    --tokens_;
-    return true;
+    const auto flow = it->first;
+    const auto probe = it->second;
+    say_answer(probe, *reply, packet);
+    if (const auto why = refusal(probe, *reply, packet)) {
+        core_.counters.count(*why);
+        debug("ISAKMP (0:{}): response to my peer discovery probe refused: {}",
+              probe.number.value(),
+              kCounterNames[static_cast<std::size_t>(*why)]);
+        if (*why == Counter::ted_nat) {
+            say_nat(fmt::format("discovery reply from {} port {} names {}",
+                                packet.remote.address.to_string(),
+                                packet.remote.port.value(),
+                                reply->gateway.to_string()));
+        }
+        return;
+    }
+    silent_.erase(flow);
+    forget(flow);
+    // Of theirs the addresses alone, and no more of them than our line has; the rest stays as our line says.
+    const auto narrowed = *narrower(probe.request.remote_proxy, reply->proxy);
+    Proxy far = probe.request.remote_proxy;
+    far.address = narrowed.address;
+    far.mask = narrowed.mask;
+    accept(probe, packet.remote.address, far);
 }
 
-void Ted::on_probe(const PacketIn& packet, const Header& header) {
-    core_.counters.count(Counter::ted_probes_in);
-    const auto chain = parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
-    const auto ids = chain ? identities(core_, *chain) : std::vector<Identity>{};
-    if (header.encrypted() || header.message_id != MessageId{} || header.responder != Cookie{} || ids.empty() ||
-        ids[0].type != IdType::ipv4_address) {
-        core_.counters.count(Counter::ted_refused);
-        return;
+void Ted::say_answer(const Probe& probe, const TedReply& reply, const PacketIn& packet) const {
+    const auto number = probe.number.value();
+    debug("ISAKMP (0:{}): received packet from {} (I) PEER_DISCOVERY",
+          number,
+          packet.remote.address.to_string());
+    if (reply.ios) {
+        debug("ISAKMP (0:{}): processing vendor id payload", number);
+        debug("ISAKMP (0:{}): speaking to another IOS box!", number);
     }
-    const auto match = protects(packet.remote.address, packet.local.address);
-    if (!match) {
-        core_.counters.count(Counter::ted_refused);
-        return;
+    debug("ISAKMP (0:{}): processing ID payload. message ID = 0", number);
+    // IOS: its inner number for 239.
+    debug("ISAKMP:received payload type {}", reply.ios ? 16 : 5);
+}
+
+void Ted::accept(const Probe& probe, Ipv4Address peer, const Proxy& far) {
+    const auto& request = probe.request;
+    const auto number = probe.number.value();
+    debug("ISAKMP (0:{}): received response to my peer discovery probe!", number);
+    debug("ISAKMP (0:{}): ted negotiated proxies: 0 {}:{}, {}:{}",
+          number,
+          subnet_text(request.local_proxy),
+          request.local_proxy.port,
+          subnet_text(far),
+          far.port);
+    debug("ISAKMP (0:{}): initiating IKE to {} in response to probe.", number, peer.to_string());
+    Acquire acquire;
+    acquire.policy = request.policy;
+    acquire.local = request.local;
+    acquire.peers = {peer};
+    acquire.proxies = {request.local_proxy, far};
+    acquire.discovered = true;
+    const auto before = core_.last_connection;
+    core_.requests.add(acquire, std::nullopt);
+    if (core_.last_connection != before) {
+        debug(
+            "ISAKMP (0:{}): created new SA after peer-discovery with {}", number, peer.to_string());
     }
-    if (!take_token()) {
-        core_.counters.count(Counter::ted_limit);
-        return;
-    }
-    const auto asker = *ids[0].address();
-    const auto number = ++last_number_;
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:0): received packet from {} (N) NEW SA",
-                    packet.remote.address.to_string());
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP: local port 500, remote port 500");
-    bool ios = false;
-    for (const auto& payload : chain->payloads) {
-        if (payload.type == PayloadType::vendor_id) {
-            core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): processing vendor id payload", number);
-            if (is_ios_vendor_id(payload.body, header.initiator)) {
-                ios = true;
-                core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): speaking to another IOS box!", number);
-            }
-        } else if (payload.type == PayloadType::identification) {
-            core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): processing ID payload. message ID = 0", number);
+    throw_away(probe.number, "I", request.destination);
+    // What else was asked about and is answered by this.
+    std::vector<Flow> answered;
+    for (const auto& [flow, other] : probes_) {
+        if (other.request.policy == request.policy && contains(acquire.proxies, other.request)) {
+            answered.push_back(flow);
         }
     }
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): responding to peer discovery probe!", number);
-    core_.log.debug(Debug::crypto_isakmp, "peer's address is {}", asker.to_string());
-    if (const auto theirs = ids.size() > 1 ? proxy_of(ids[1]) : std::nullopt) {
-        core_.log.debug(Debug::crypto_isakmp, "src (him) 4, {} to dst (me) 0, 0.0.0.0/0.0.0.0", subnet_text(*theirs));
+    for (const auto& flow : answered) {
+        forget(flow);
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:{}): peer can handle TED V3: changing source to {} and dest to {}", number,
-                    asker.to_string(), match->interface->address.to_string());
-    Header h;
-    h.initiator = header.initiator;
-    h.responder = Cookie{core_.random.u64() | 1U};
-    h.exchange = ExchangeType::ted_reply;
-    ChainWriter answer;
-    answer.add(PayloadType::vendor_id, ios_vendor_id(h.responder, core_.random.u64()));
-    answer.add(PayloadType::identification, write_identity(gateway_identity(match->interface->address)));
-    // IOS: its own payload number for the proxy, to those who know it.
-    const auto proxy_type = ios ? PayloadType::ted_proxy : PayloadType::identification;
-    answer.add(proxy_type, write_identity(identity_of(match->local)));
-    h.next = answer.first();
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP ({}): ID payload next-payload : {} type : 1 protocol : 17 port : 500 length : 8", number,
-                    static_cast<unsigned>(proxy_type));
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP ({}): Total payload length: 12", number);
-    const auto message = write_message(h, answer.view());
-    // Nothing is amplified.
-    if (message.size() > packet.payload.size()) {
-        core_.counters.count(Counter::ted_refused);
-        return;
-    }
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): sending packet to {} (R) PEER_DISCOVERY", number,
-                    asker.to_string());
-    core_.counters.count(Counter::ted_replies_out);
-    core_.send_datagram({match->interface->address, kPortIsakmp}, {asker, kPortIsakmp}, message);
-    core_.log.debug(Debug::crypto_isakmp, "ISAKMP (0:{}): peer does not do paranoid keepalives.", number);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:{}): deleting SA reason \"delete_me flag/throw\" state (R) PEER_DISCOVERY (peer {}) "
-                    "input queue 0",
-                    number, asker.to_string());
 }
 
-void Ted::reset() {
-    for (const auto& entry : probes_) {
-        core_.timers.cancel({TimerKind::ted, entry.second.number});
+void Ted::throw_away(ConnectionId number, std::string_view role, Ipv4Address peer) {
+    debug("ISAKMP (0:{}): peer does not do paranoid keepalives.", number.value());
+    debug(
+        "ISAKMP (0:{}): deleting SA reason \"delete_me flag/throw\" state ({}) PEER_DISCOVERY "
+        "(peer {}) input queue 0",
+        number.value(),
+        role,
+        peer.to_string());
+    if (role == "R") {
+        debug("ISAKMP (0:{}): deleting node 0 error TRUE reason \"delete_me flag/throw\"",
+              number.value());
     }
-    probes_.clear();
+    if (core_.log.enabled(Debug::crypto_isakmp) || core_.log.enabled(Debug::crypto_isakmp_ted)) {
+        core_.timers.set({TimerKind::ted, number.value(), kPurging}, core_.now + kPurge);
+    }
+}
+
+void Ted::on_request_failed(const Acquire& acquire) {
+    if (!acquire.discovered) {
+        return;
+    }
+    core_.counters.count(Counter::ted_not_negotiated);
+    if (refused_.size() >= kMaxRefused) {
+        refused_.erase(refused_.begin());
+    }
+    refused_.push_back({acquire.policy, acquire.proxies, core_.now + kSilence});
+}
+
+void Ted::forget_negative() {
     silent_.clear();
+    refused_.clear();
+}
+
+void Ted::configure() {
+    std::vector<Flow> gone;
+    for (const auto& [flow, probe] : probes_) {
+        const auto* interface = core_.interface_with(probe.request.local);
+        if (interface == nullptr || !discovers(flow.interface) ||
+            core_.policies.of(probe.request.policy) == nullptr) {
+            gone.push_back(flow);
+        }
+    }
+    for (const auto& flow : gone) {
+        forget(flow);
+    }
+    forget_negative();  // what was refused or unanswered may have been the configuration's fault
 }
 
 }  // namespace viaduct::ike

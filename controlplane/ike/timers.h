@@ -32,7 +32,7 @@ enum class TimerKind : std::uint8_t {
     child_idle,
     request,  // owner: a request that waits
     fragment,  // owner: a reassembly
-    ted,
+    ted,  // owner: a discovery's number, detail: what it waits for
 };
 
 struct TimerKey {

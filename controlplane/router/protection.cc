@@ -296,9 +296,7 @@ void Protection::install(const ike::InstallOutbound& action) {
     const auto policy = policies_.find(action.child.policy.interface);
     if (!wanted.configured && !wanted.dynamic_rule && policy != policies_.end()) {
         dataplane::PolicyRule rule;
-        rule.priority = std::uint64_t{action.child.policy.sequence} << 48U |
-                        std::uint64_t{action.child.policy.dynamic_sequence} << 32U |
-                        (next_flow_priority_++ & 0x7FFFFFFFU);
+        rule.priority = flow_priority(action.child);
         rule.selector = selector_of(action.child.proxies);
         rule.slot = wanted.slot;
         plane_.add_flow(policy->second.id, rule);

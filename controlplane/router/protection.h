@@ -134,6 +134,8 @@ private:
 
     Flow& flow(const FlowKey& key);
     void drop_flow(const FlowKey& key);
+    /// The place of a negotiated flow among the rules of its policy.
+    [[nodiscard]] std::uint64_t flow_priority(const ike::ChildParameters& child);
     [[nodiscard]] FlowKey flow_key_of(const ike::ChildParameters& child) const;
     [[nodiscard]] dataplane::SaParameters parameters_of(const ike::ChildParameters& child,
                                                         Spi spi,

@@ -8,8 +8,10 @@ namespace viaduct {
 namespace {
 
 constexpr std::uint64_t kLineBit = 0x80000000U;
+constexpr std::uint64_t kLineStep = 0x1000U;  // room for flows between two lines
 
-/// Order of rules: map entry, template entry, then negotiated flows before the lines of the access list.
+/// Order of rules: map entry, template entry, then negotiated flows before the lines of the access list; a flow
+/// whose line stands behind a `deny` comes just before that line, so that what is denied stays denied.
 constexpr std::uint64_t priority(std::uint32_t sequence,
                                  std::uint32_t dynamic_sequence,
                                  std::uint64_t place) {
@@ -97,6 +99,52 @@ dataplane::Selector selector_of(const config::AccessEntry& entry) {
     return selector;
 }
 
+namespace {
+
+bool is_within(const ike::Proxy& inner, const config::AddressMatch& outer) {
+    const auto fixed = ~outer.wildcard.value();
+    return (fixed & ~inner.mask.value()) == 0 && outer.matches(inner.address);
+}
+
+bool covers(const config::AccessEntry& line, const ike::ProxyPair& proxies) {
+    return (!line.protocol || line.protocol == proxies.local.protocol) &&
+           is_within(proxies.local, line.source) && is_within(proxies.remote, line.destination);
+}
+
+}  // namespace
+
+std::uint64_t Protection::flow_priority(const ike::ChildParameters& child) {
+    const auto& ref = child.policy;
+    const auto count = next_flow_priority_++;
+    const auto templates = config_->crypto.dynamic_maps.find(ref.dynamic_map);
+    const auto* wanted = templates == config_->crypto.dynamic_maps.end() ? nullptr
+                         : templates->second.entries.contains(ref.dynamic_sequence)
+                             ? &templates->second.entries.at(ref.dynamic_sequence)
+                             : nullptr;
+    const auto list = wanted == nullptr ? config_->access_lists.end()
+                                        : config_->access_lists.find(wanted->match_address);
+    if (list != config_->access_lists.end()) {
+        std::uint64_t place = kLineBit;
+        bool behind_deny = false;
+        for (const auto& line : list->second.entries) {
+            if (!line.remark.empty()) {
+                continue;
+            }
+            place += kLineStep;
+            if (line.action == config::AclAction::deny) {
+                behind_deny = true;
+            } else if (covers(line, child.proxies)) {
+                if (behind_deny) {
+                    return priority(
+                        ref.sequence, ref.dynamic_sequence, place - 1 - count % (kLineStep - 1));
+                }
+                break;
+            }
+        }
+    }
+    return priority(ref.sequence, ref.dynamic_sequence, count & 0x7FFFFFFFU);
+}
+
 /// Compiles the map of one interface. Lives for one call of Protection::configure.
 class Protection::Compiler {
 public:
@@ -140,13 +188,14 @@ private:
         if (list == config_.access_lists.end()) {
             return;  // no list: a dynamic entry takes what is proposed, a static one protects nothing
         }
-        std::uint64_t place = kLineBit;
+        std::uint64_t place = kLineBit + kLineStep;
         for (const auto& line : list->second.entries) {
             if (!line.remark.empty()) {
                 continue;
             }
             dataplane::PolicyRule rule;
-            rule.priority = priority(ref.sequence, dynamic_sequence, place++);
+            rule.priority = priority(ref.sequence, dynamic_sequence, place);
+            place += kLineStep;
             rule.selector = selector_of(line);
             if (line.action == config::AclAction::deny) {
                 rule.action = dataplane::PolicyRule::Action::next_entry;

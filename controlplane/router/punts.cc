@@ -42,7 +42,11 @@ void RouterCore::on_punt(dataplane::Punt& punt) {
         }
         break;
     case PuntReason::discover:
-        if (const auto request = protection.discover_for(punt)) {
+        if (auto request = protection.discover_for(punt)) {
+            const auto way = rib.look_up(request->destination);
+            if (!way.paths.empty()) {
+                request->next_hop = way.paths.front().gateway.value_or(request->destination);
+            }
             ike.on_discover(now, *request);
         }
         break;

@@ -2,6 +2,14 @@
 //
 // The frame's vector holds packets whose ESP header is known to be there (local.cc looked); kViaUdp says
 // that it stands behind a UDP header.
+//
+// Passes over the vector: SPIs ▶ SAs, fetched ▶ checks ▶ ciphers ▶ inner packets. An inner packet of a tunnel
+// with nothing unusual about its header is held against ip4_input's checks here, while the header is in
+// hand, and goes on behind them; any other meets ip4_input itself, which has a name for what is wrong.
+#include <algorithm>
+#include <array>
+
+#include "dataplane/stages/ip4_checks.h"
 #include "dataplane/stages/layer4.h"
 #include "dataplane/stages/sa_account.h"
 #include "dataplane/stages/stages.h"
@@ -11,6 +19,8 @@
 namespace viaduct::dataplane {
 
 namespace {
+
+constexpr std::size_t kMostPadding = 16;  // of a peer that pads to a cipher's block, and no more
 
 std::uint8_t* esp_header(const PacketMeta& p) {
     return p.l3 + p.header_bytes + (p.has(kViaUdp) ? wire::kUdpBytes : 0U);
@@ -41,9 +51,7 @@ Drop check_before(const Sa& sa, const PacketMeta& p, std::uint32_t sequence) {
     if (sequence == 0) {
         return Drop::esp_in_sequence_zero;
     }
-    const auto least =
-        wire::kEspBytes + sa.key->iv_bytes() + wire::kEspTrailerBytes + sa.key->icv_bytes();
-    if (esp_bytes(p) < least) {
+    if (esp_bytes(p) < sa.open_bytes + wire::kEspTrailerBytes + sa.icv_bytes) {
         return Drop::esp_in_bad_length;
     }
     if (sa.window == nullptr) {
@@ -93,14 +101,14 @@ std::size_t prepare(Worker& w) {
         prefetch(w.sas.hint(spis[i]));
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
-        sas[i] = w.sas.inbound(spis[i]);
-        prefetch(sas[i]);
+        prefetch(w.sas.candidate(spis[i]));
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
+        sas[i] = w.sas.inbound(spis[i]);
         if (sas[i] != nullptr) {
             prefetch(sas[i]->state);
             prefetch(sas[i]->key);
-            prefetch(&sas[i]->has_limits);
+            prefetch(&sas[i]->selector);
         }
     }
     std::size_t count = 0;
@@ -125,7 +133,7 @@ std::size_t prepare(Worker& w) {
         auto& op = w.scratch.ops[count++];
         op.key = sa->key;
         op.esp = esp;
-        op.esp_length = esp_bytes(p) - sa->key->icv_bytes();
+        op.esp_length = esp_bytes(p) - sa->icv_bytes;
         op.iv = 0;
     }
     f.esp_in.clear();
@@ -155,7 +163,7 @@ Drop accept(Worker& w, const Sa& sa, const PacketMeta& p, std::uint32_t sequence
         auto verdict =
             ReplayWindow::look(sa.window, sa.window_mask, sa.window_packets, highest, sequence);
         if (verdict == ReplayWindow::Verdict::fresh) {
-            verdict = ReplayWindow::mark(sa.window, sa.window_mask, sequence);
+            verdict = ReplayWindow::mark(sa.window, sa.window_mask, sequence, w.shared);
         }
         if (verdict != ReplayWindow::Verdict::fresh) {
             return verdict == ReplayWindow::Verdict::replayed ? Drop::esp_in_replayed
@@ -175,7 +183,26 @@ Drop accept(Worker& w, const Sa& sa, const PacketMeta& p, std::uint32_t sequence
 }
 
 /// RFC 4303, section 2.4: padding is 1, 2, 3 …; "the receiver SHOULD inspect the Padding field".
-bool padding_is_right(const std::uint8_t* end, std::uint32_t padding) {
+/// Up to 16 bytes at once; behind an ESP header and an IV there are always 16 bytes to read before `end`.
+bool padding_is_right(const std::uint8_t* end, std::uint32_t padding, std::uint32_t open_bytes) {
+    static constexpr std::array<std::uint8_t, 2 * kMostPadding> kRight{
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0,  0,  0,  0,  0,  0,
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    static constexpr std::array<std::uint8_t, 2 * kMostPadding> kAsked = [] {
+        std::array<std::uint8_t, 2 * kMostPadding> asked{};
+        std::fill(asked.begin() + kMostPadding, asked.end(), std::uint8_t{0xFF});
+        return asked;
+    }();
+    if (padding <= kMostPadding && open_bytes >= kMostPadding) [[likely]] {
+        using Lanes = std::array<std::uint64_t, 2>;
+        Lanes there;
+        Lanes right;
+        Lanes asked;
+        std::memcpy(there.data(), end - kMostPadding, kMostPadding);
+        std::memcpy(right.data(), kRight.data() + padding, kMostPadding);
+        std::memcpy(asked.data(), kAsked.data() + padding, kMostPadding);
+        return (((there[0] ^ right[0]) & asked[0]) | ((there[1] ^ right[1]) & asked[1])) == 0;
+    }
     const auto* at = end - padding;
     std::uint32_t wrong = 0;
     for (std::uint32_t i = 0; i < padding; ++i) {
@@ -184,7 +211,49 @@ bool padding_is_right(const std::uint8_t* end, std::uint32_t padding) {
     return wrong == 0;
 }
 
-/// Tunnel mode: the inner packet, held against the SA's selector.
+/// Where a decrypted packet goes on.
+enum class Onward : std::uint8_t {
+    ip4_input,
+    straight,  // ip4_input's checks are made, and input_features has nothing to do
+    input_features,  // ip4_input's checks are made
+};
+
+/// Tunnel mode, the rule: an inner packet with a plain header. False: it is to be looked at more closely,
+/// and nothing was changed.
+bool open_plain_tunnel(const Worker& w,
+                       const Sa& sa,
+                       PacketMeta& p,
+                       std::uint8_t* payload,
+                       std::uint32_t bytes,
+                       Onward& onward) {
+    if (bytes < wire::kIpv4Bytes || sa.protects_tunnel || p.passes >= kMaxPasses) {
+        return false;
+    }
+    const auto source = wire::read32(payload + wire::kIpSource);
+    const auto destination = wire::read32(payload + wire::kIpDestination);
+    const auto length = wire::read16(payload + wire::kIpTotalLength);
+    const auto fragment = wire::read16(payload + wire::kIpFragment);
+    constexpr unsigned kAnyFragment = wire::kIpMoreFragments | wire::kIpOffsetMask;
+    if (unusual(payload, source, destination) != 0 || (fragment & kAnyFragment) != 0 ||
+        length < wire::kIpv4Bytes || length > bytes) [[unlikely]] {
+        return false;
+    }
+    p.l3 = payload;
+    p.source = source;
+    p.destination = destination;
+    p.length = length;
+    p.protocol = payload[wire::kIpProtocol];
+    p.header_bytes = wire::kIpv4Bytes;
+    p.clear(kFragment | kLaterFragment | kViaUdp);
+    p.set(kDecrypted);
+    p.in = sa.interface != 0 ? sa.interface : p.in;
+    ++p.passes;
+    prefetch(w.routes.root_entry(destination));
+    onward = goes_straight(w, p) ? Onward::straight : Onward::input_features;
+    return true;
+}
+
+/// Tunnel mode: the inner packet; whether it fits the selector is asked by open().
 Drop open_tunnel(const Sa& sa, PacketMeta& p, std::uint8_t* payload, std::uint32_t bytes) {
     if (bytes < wire::kIpv4Bytes || payload[0] >> 4U != 4) {
         return Drop::esp_in_bad_inner;
@@ -197,7 +266,6 @@ Drop open_tunnel(const Sa& sa, PacketMeta& p, std::uint8_t* payload, std::uint32
     p.l3 = payload;
     p.clear(kFragment | kLaterFragment | kViaUdp);
     read_header(p);
-    p.length = static_cast<std::uint16_t>(bytes);
     if (sa.protects_tunnel) {
         if (p.protocol != kProtoGre.value()) {
             return Drop::esp_in_bad_selector;
@@ -206,7 +274,7 @@ Drop open_tunnel(const Sa& sa, PacketMeta& p, std::uint8_t* payload, std::uint32
         p.set(kDecrypted);
     }
     p.in = sa.interface != 0 ? sa.interface : p.in;
-    return sa.any_selector || fits(sa.selector, p) ? Drop::kCount : Drop::esp_in_bad_selector;
+    return Drop::kCount;
 }
 
 /// Transport mode: the outer header moves to the payload and becomes the packet's.
@@ -226,21 +294,26 @@ Drop open_transport(
         return next == kProtoGre.value() ? Drop::kCount : Drop::esp_in_bad_selector;
     }
     p.set(kDecrypted);
-    return sa.any_selector || fits(sa.selector, p) ? Drop::kCount : Drop::esp_in_bad_selector;
+    return Drop::kCount;
 }
 
 /// A decrypted packet: trailer, counters, inner packet.
-Drop open(Worker& w, const Sa& sa, std::uint32_t sequence, PacketMeta& p, const crypto::EspOp& op) {
-    const auto reason = accept(w, sa, p, sequence);
+Drop open(Worker& w,
+          const Sa& sa,
+          std::uint32_t sequence,
+          PacketMeta& p,
+          const crypto::EspOp& op,
+          Onward& onward) {
+    auto reason = accept(w, sa, p, sequence);
     if (reason != Drop::kCount) {
         return reason;
     }
-    auto* payload = op.esp + wire::kEspBytes + sa.key->iv_bytes();
+    auto* payload = op.esp + sa.open_bytes;
     const auto* end = op.esp + op.esp_length - wire::kEspTrailerBytes;
     const std::uint32_t padding = end[0];
     const auto next = end[1];
     const auto room = static_cast<std::uint32_t>(end - payload);
-    if (padding > room || !padding_is_right(end, padding)) {
+    if (padding > room || !padding_is_right(end, padding, sa.open_bytes)) {
         return Drop::esp_in_bad_padding;
     }
     const auto bytes = room - padding;
@@ -254,17 +327,53 @@ Drop open(Worker& w, const Sa& sa, std::uint32_t sequence, PacketMeta& p, const 
     }
     p.sa = sa.index;
     if (!sa.tunnel_mode) {
-        return open_transport(sa, p, payload, bytes, next);
+        reason = open_transport(sa, p, payload, bytes, next);
+        if (sa.protects_tunnel) {
+            return reason;
+        }
+    } else if (next != wire::kNextIpv4) {
+        return Drop::esp_in_bad_next_header;
+    } else if (!open_plain_tunnel(w, sa, p, payload, bytes, onward)) {
+        reason = open_tunnel(sa, p, payload, bytes);
     }
-    return next == wire::kNextIpv4 ? open_tunnel(sa, p, payload, bytes)
-                                   : Drop::esp_in_bad_next_header;
+    if (reason != Drop::kCount) {
+        return reason;
+    }
+    return sa.any_selector || fits(sa.selector, p) ? Drop::kCount : Drop::esp_in_bad_selector;
+}
+
+/// Behind the cipher: what has a good ICV is opened and goes on.
+void open_all(Worker& w, std::size_t count) {
+    auto& f = w.frame;
+    const auto& x = w.scratch;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto at = x.places[i];
+        auto& p = f[at];
+        const auto& sa = *x.sas[i];
+        auto onward = Onward::ip4_input;
+        const auto reason =
+            x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i], onward) : Drop::esp_in_bad_icv;
+        if (reason != Drop::kCount) [[unlikely]] {
+            refuse(w, sa, p, reason);
+            continue;
+        }
+        switch (onward) {
+        case Onward::straight:
+            f.straight.push(at);
+            break;
+        case Onward::input_features:
+            f.input_features.push(at);
+            break;
+        case Onward::ip4_input:
+            f.ip4_input.push(at);
+            break;
+        }
+    }
 }
 
 }  // namespace
 
 void esp_in(Worker& w) {
-    auto& f = w.frame;
-    const auto& x = w.scratch;
     const auto count = prepare(w);
     if (count == 0) {
         return;
@@ -272,17 +381,7 @@ void esp_in(Worker& w) {
     w.part_done(Stage::esp_in);
     w.engine()->decrypt(std::span(w.scratch.ops).first(count));
     w.stage_done(Stage::cipher, count);
-    for (std::size_t i = 0; i < count; ++i) {
-        auto& p = f[x.places[i]];
-        const auto& sa = *x.sas[i];
-        const auto reason =
-            x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i]) : Drop::esp_in_bad_icv;
-        if (reason != Drop::kCount) [[unlikely]] {
-            refuse(w, sa, p, reason);
-            continue;
-        }
-        f.ip4_input.push(x.places[i]);
-    }
+    open_all(w, count);
 }
 
 }  // namespace viaduct::dataplane

@@ -1,12 +1,15 @@
-// Ethernet in, with the short way through: a packet that came in by an interface without features and
-// leaves by another such one is checked, looked up, rewritten and queued here, without metadata.
+// Ethernet in, with the short ways through. A packet that came in by an interface without features and
+// leaves by another such one is checked, looked up, rewritten and queued here, without metadata. One for
+// this router that input_features would let through unseen goes to `local`, or to `esp_in` at once.
 #include "dataplane/wire/ethernet.h"
 
 #include <array>
 
 #include "dataplane/stages/ip4_checks.h"
 #include "dataplane/stages/stages.h"
+#include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
 
@@ -42,6 +45,21 @@ PacketMeta& place(Worker& w,
     p.in = in;
     vector.push(at);
     return p;
+}
+
+bool is_fragment(const std::uint8_t* ip) {
+    constexpr unsigned kAnyFragment = wire::kIpMoreFragments | wire::kIpOffsetMask;
+    return (wire::read16(ip + wire::kIpFragment) & kAnyFragment) != 0;
+}
+
+/// A whole packet of ESP, or of UDP to port 4500.
+bool is_esp_or_nat_t(const std::uint8_t* ip, std::uint16_t length) {
+    const auto protocol = ip[wire::kIpProtocol];
+    if (protocol == kProtoEsp.value()) {
+        return !is_fragment(ip);
+    }
+    return protocol == kProtoUdp.value() && length >= wire::kIpv4Bytes + wire::kUdpBytes &&
+           wire::read16(ip + wire::kIpv4Bytes + 2) == kPortNatT.value() && !is_fragment(ip);
 }
 
 /// The same for a packet that is_plain() has looked at.
@@ -129,17 +147,15 @@ inline bool is_plain(const std::uint8_t* frame,
                      Quick& q) {
     std::uint64_t destination_mac = 0;
     std::memcpy(&destination_mac, frame, sizeof(destination_mac));
-    std::uint32_t type_version = 0;  // type, version and header length, type of service
-    std::memcpy(&type_version, frame + 12, sizeof(type_version));
-    constexpr std::uint32_t kPlain = 0x00450008U;  // as little-endian memory: 08 00 45
+    std::uint16_t type = 0;
+    std::memcpy(&type, frame + 12, sizeof(type));
     const auto* ip = frame + wire::kEthernetBytes;
     const auto source = wire::read32(ip + wire::kIpSource);
     q.destination = wire::read32(ip + wire::kIpDestination);
     q.length = wire::read16(ip + wire::kIpTotalLength);
     const std::uint64_t wrong = ((destination_mac & kMacMask) ^ mac_word) |
-                                ((type_version & 0x00FFFFFFU) ^ kPlain) |
-                                (wire::header_sum(ip, 5) ^ 0xFFFFU) | never_forwarded(source) |
-                                never_forwarded(q.destination);
+                                static_cast<std::uint64_t>(type ^ big_endian(wire::kEtherIpv4)) |
+                                unusual(ip, source, q.destination);
     return wrong == 0 && q.length >= wire::kIpv4Bytes &&
            q.length + wire::kEthernetBytes <= frame_length;
 }
@@ -197,12 +213,51 @@ void look_up(Worker& w, std::span<Quick> quick) {
     }
 }
 
+/// For this router: to esp_in what local.cc would hand it, else to local.
+void place_local(Worker& w, const Quick& q, std::uint16_t in) {
+    auto& f = w.frame;
+    const bool esp = q.ip[wire::kIpProtocol] == kProtoEsp.value() && !is_fragment(q.ip) &&
+                     q.length >= wire::kIpv4Bytes + wire::kEspBytes;
+    place_plain(w, esp ? f.esp_in : f.local, q, in);
+}
+
+/// By an interface with features. What it asks of ESP and of ESP in UDP is access lists and address
+/// translation alone: the policy on clear text lets through what carries security for this router, TED and
+/// the segment size are other protocols' (input_features). Where it asks neither, such packets for this
+/// router need no more looking at.
+void place_by_features(Worker& w, std::span<Quick> quick, const InterfaceRecord& in) {
+    constexpr unsigned kOfAll = kInDown | kInAcl | kInNat;
+    const bool asked = (in.features & kOfAll) != 0;
+    const auto number = in.index.value();
+    std::uint32_t last = 0;  // destination that was looked up last
+    bool last_local = false;
+    for (auto& q : quick) {
+        if (asked || !is_esp_or_nat_t(q.ip, q.length)) {
+            place_plain(w, w.frame.input_features, q, number);
+            continue;
+        }
+        if (q.destination != last) {
+            last = q.destination;
+            last_local = w.next_hops.at(w.routes.lookup(last))->kind == NextHop::Kind::local;
+        }
+        if (last_local) [[likely]] {
+            place_local(w, q, number);
+        } else {
+            place_plain(w, w.frame.input_features, q, number);
+        }
+    }
+}
+
 /// Last pass: rewrites and queues; hands what has one more thing to do to that stage, the rest to routed.
 void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
     using Way = NextHopRecord::Way;
     for (auto& q : quick) {
         const auto& hop = *q.next_hop;
         const bool back = hop.out == in && (hop.features & kOutRedirect) != 0;
+        if (hop.kind == NextHop::Kind::local) [[unlikely]] {
+            place_local(w, q, in);
+            continue;
+        }
         if (hop.way == Way::any || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
             place_plain(w, w.frame.routed, q, in).next_hop = q.next_hop_id;
             continue;
@@ -247,11 +302,13 @@ void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in)
         send_quick(w, plain, in.index.value());
         return;
     }
-    const bool only_nat = (in.features & kInFeatures) == kInNat;
-    auto& next = only_nat ? w.frame.nat44_in : w.frame.input_features;
-    for (auto& q : plain) {
-        place_plain(w, next, q, in.index.value());
+    if ((in.features & kInFeatures) == kInNat) {
+        for (auto& q : plain) {
+            place_plain(w, w.frame.nat44_in, q, in.index.value());
+        }
+        return;
     }
+    place_by_features(w, plain, in);
 }
 
 }  // namespace viaduct::dataplane

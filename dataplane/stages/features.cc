@@ -101,19 +101,28 @@ bool is_security_for_us(const Worker& w, const PacketMeta& p) {
     return w.next_hops.at(w.routes.lookup(p.destination))->kind == NextHop::Kind::local;
 }
 
-/// RFC 4301, section 5.2: "If … the packet arrived without IPsec protection but the SPD says it must be
-/// protected, it MUST be discarded".
-bool should_have_been_encrypted(const Worker& w, const InterfaceRecord& in, const PacketMeta& p) {
+/// The policy of this interface says that what comes this way has to be protected.
+bool is_protected_flow(const Worker& w, const InterfaceRecord& in, const PacketMeta& p) {
     const auto* policy = w.tables.policies.find(in.policy);
     if (policy == nullptr) {
-        return false;
-    }
-    if (is_security_for_us(w, p)) {
         return false;
     }
     bool too_deep = false;
     const auto* rule = policy->find(mirrored_flow_of(p), p.has(kLaterFragment), too_deep);
     return rule != nullptr || too_deep;
+}
+
+/// RFC 4301, section 5.2: "If … the packet arrived without IPsec protection but the SPD says it must be
+/// protected, it MUST be discarded".
+bool should_have_been_encrypted(const Worker& w, const InterfaceRecord& in, const PacketMeta& p) {
+    return !is_security_for_us(w, p) && is_protected_flow(w, in, p);
+}
+
+/// A probe about a flow that this interface's map protects: for control. Others are transit like any packet,
+/// and one to an address of ours reaches control as IKE does.
+bool is_probe_for_us(const Worker& w, const InterfaceRecord& in, const PacketMeta& p) {
+    return is_ted_probe(p) && is_protected_flow(w, in, p) &&
+           w.next_hops.at(w.routes.lookup(p.destination))->kind != NextHop::Kind::local;
 }
 
 /// False: the packet is gone.
@@ -127,8 +136,7 @@ bool input_one(Worker& w, PacketMeta& p) {
             w.drop_and_punt(p, Drop::acl_in_denied, PuntReason::unreachable);
             return false;
         }
-        if ((in.features & kInTed) != 0 && is_ted_probe(p) &&
-            w.next_hops.at(w.routes.lookup(p.destination))->kind != NextHop::Kind::local) {
+        if ((in.features & kInTed) != 0 && is_probe_for_us(w, in, p)) {
             w.punt(p, PuntReason::ted_probe);
             return false;
         }

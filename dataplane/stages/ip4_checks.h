@@ -1,8 +1,11 @@
-// Addresses that no packet is forwarded from or to.
+// What is asked of every IPv4 header, in one pass: the addresses that no packet is forwarded from or to, and
+// the look of a header that gives no stage anything to say.
 #pragma once
 
 #include <array>
 #include <cstdint>
+
+#include "dataplane/wire/ipv4.h"
 
 namespace viaduct::dataplane {
 
@@ -21,6 +24,18 @@ inline constexpr auto kNeverForwarded = [] {
 
 constexpr std::uint8_t never_forwarded(std::uint32_t address) {
     return kNeverForwarded[address >> 24U];
+}
+
+/// 0 for a header without options, with the right checksum, from and to addresses that are forwarded: then,
+/// if its total length fits what carries it, ip4_input's checks (check_header, check_addresses) all pass.
+/// There are 20 bytes at `ip`; source and destination are the header's own.
+inline std::uint64_t unusual(const std::uint8_t* ip,
+                             std::uint32_t source,
+                             std::uint32_t destination) {
+    constexpr std::uint8_t kNoOptions = 0x45;
+    return static_cast<std::uint64_t>(ip[0] ^ kNoOptions) |
+           static_cast<std::uint64_t>(wire::header_sum(ip, 5) ^ 0xFFFFU) | never_forwarded(source) |
+           never_forwarded(destination);
 }
 
 }  // namespace viaduct::dataplane

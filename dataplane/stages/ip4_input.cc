@@ -1,6 +1,5 @@
 // IPv4 in, in full: every reason by its name (RFC 1812, section 5.2.2 and 5.3.7).
 #include "dataplane/stages/ip4_checks.h"
-#include "dataplane/stages/send_on.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/ipv4.h"
 
@@ -71,48 +70,10 @@ Drop check_addresses(const PacketMeta& p) {
     return Drop::kCount;
 }
 
-/// True: nothing between here and the look-up has anything to do with this packet.
-bool goes_straight(const Worker& w, const PacketMeta& p) {
-    const auto features = w.interface(p.in).features & kInFeatures;
-    // What an ESP tunnel brought was let in by the SA's selector; the access list saw the ESP packet.
-    const auto asked = p.has(kDecrypted) ? features & (kInDown | kInNat | kInMss) : features;
-    return asked == 0 && !p.has(kLinkBroadcast) && never_forwarded(p.destination) == 0;
-}
-
 }  // namespace
-
-void forward_straight(Worker& w, std::span<const Place> places) {
-    auto& f = w.frame;
-    auto& entries = w.scratch.numbers;
-    auto& hops = w.scratch.hops;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        entries[i] = w.routes.start(f[places[i]].destination);
-    }
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        auto& p = f[places[i]];
-        p.next_hop = w.routes.finish(entries[i], p.destination);
-        hops[i] = w.next_hops.at(p.next_hop);
-        prefetch(hops[i]);
-    }
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        auto& p = f[places[i]];
-        const auto& hop = *hops[i];
-        const bool back =
-            hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted);
-        if (hop.way == NextHopRecord::Way::port && p.l3[wire::kIpTtl] > 1 && p.length <= hop.mtu &&
-            !back) [[likely]] {
-            wire::decrement_ttl(p.l3);
-            send_whole(w, p, hop.port, hop.l2);
-        } else {
-            f.routed.push(places[i]);
-        }
-    }
-}
 
 void ip4_input(Worker& w) {
     auto& f = w.frame;
-    auto& straight = w.scratch.ready;
-    straight.clear();
     for (const auto at : f.ip4_input.places()) {
         auto& p = f[at];
         auto reason = check_header(p);
@@ -127,15 +88,14 @@ void ip4_input(Worker& w) {
             w.drop(p, reason);
             continue;
         }
-        if (goes_straight(w, p)) {
+        if (never_forwarded(p.destination) == 0 && goes_straight(w, p)) {
             prefetch(w.routes.root_entry(p.destination));
-            straight.push(at);
+            f.straight.push(at);
         } else {
             f.input_features.push(at);
         }
     }
     f.ip4_input.clear();
-    forward_straight(w, straight.places());
 }
 
 }  // namespace viaduct::dataplane

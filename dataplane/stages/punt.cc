@@ -27,10 +27,11 @@ constexpr Limit limit_of(PuntReason reason) {
     case PuntReason::glean:
     case PuntReason::resolve:
     case PuntReason::acquire:
-    case PuntReason::discover:
-    case PuntReason::ted_probe:
     case PuntReason::options:
         return {10000, 1024};
+    case PuntReason::discover:
+    case PuntReason::ted_probe:  // control sends and answers 50 probes a second
+        return {2000, 512};
     case PuntReason::redirect_nhrp:
     case PuntReason::ttl_expired:
     case PuntReason::unreachable:

@@ -13,9 +13,11 @@ namespace viaduct::dataplane {
 void ethernet(Worker& w, std::span<rte_mbuf*> frames, const InterfaceRecord& in);
 /// All of RFC 1812's checks by name: for what the fused pass did not take, and what was decapsulated.
 void ip4_input(Worker& w);
+/// Look-up and way out in one pass, for checked packets with nothing else to do.
+void straight(Worker& w);
 /// Access list in, TED probes, MSS.
 void input_features(Worker& w);
-/// Address translation, outside → inside; then as forward_straight.
+/// Address translation, outside → inside; then straight on.
 void nat44_in(Worker& w);
 /// Longest-prefix look-up.
 void route(Worker& w);
@@ -43,12 +45,13 @@ void adjacency(Worker& w);
 /// What control injected, by its options.
 void inject_packet(Worker& w, Place at);
 
-/// The fused way for packets that nothing stands before: look-up, TTL, away; to routed where that is not all.
-void forward_straight(Worker& w, std::span<const Place> places);
 /// What an access list looks at.
 AclKey acl_key_of(const PacketMeta& p);
 /// Tables and time for this turn's address translation.
 void begin_nat_turn(Worker& w);
+/// True: nothing between ip4_input and the look-up has anything to do with this packet, whose destination
+/// is no group's and not everybody.
+bool goes_straight(const Worker& w, const PacketMeta& p);
 
 /// Fills source, destination, protocol … of an IP header that was checked already.
 void read_header(PacketMeta& p);

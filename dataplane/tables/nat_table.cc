@@ -487,6 +487,21 @@ NatFlow* NatTable::make_fixed(const NatKey& out, NatEndpoint global) {
     return f;
 }
 
+FtpStream* NatTable::open_ftp(NatFlow& flow) {
+    if (flow.ftp != 0) {
+        return &ftp_[flow.ftp - 1U];
+    }
+    for (std::size_t i = 0; i < kFtpStreams; ++i) {
+        if (!ftp_[i].taken) {
+            ftp_[i] = {};
+            ftp_[i].taken = true;
+            flow.ftp = static_cast<std::uint16_t>(i + 1);
+            return &ftp_[i];
+        }
+    }
+    return nullptr;
+}
+
 void NatTable::end(NatFlow& f) {
     const auto at = static_cast<std::uint32_t>(&f - &flows_[0]);
     flow_index_.erase(hash(NatWay::out, key_of(f, NatWay::out)), (at + 1) << 1U);

@@ -44,8 +44,9 @@ public:
         return (word >> (sequence & 31U) & 1U) != 0 ? Verdict::replayed : Verdict::fresh;
     }
 
-    /// After the ICV was found good: of two packets with one number exactly one is fresh.
-    static Verdict mark(Words* words, std::uint32_t mask, std::uint32_t sequence) {
+    /// After the ICV was found good: of two packets with one number exactly one is fresh. `shared`: other
+    /// workers may mark at the same time; a worker alone needs no locked instruction.
+    static Verdict mark(Words* words, std::uint32_t mask, std::uint32_t sequence, bool shared) {
         const auto block = sequence >> 5U;
         const auto bit = std::uint64_t{1} << (sequence & 31U);
         auto& word = words[block & mask];
@@ -60,6 +61,10 @@ public:
                 return Verdict::replayed;
             }
             const auto next = at == block ? seen | bit : std::uint64_t{block} << 32U | bit;
+            if (!shared) {
+                word.store(next, std::memory_order_relaxed);
+                return Verdict::fresh;
+            }
             if (word.compare_exchange_weak(seen, next, std::memory_order_relaxed)) {
                 return Verdict::fresh;
             }
@@ -140,6 +145,7 @@ struct alignas(64) Sa {
     DfPolicy df = DfPolicy::copy;
     bool any_selector = false;
     bool has_limits = false;
+    std::uint8_t open_bytes = 0;  // ESP header and IV
     // Second line: limits and selector.
     bool fragment_before = true;
     std::uint64_t soft_packets = 0;
@@ -150,6 +156,6 @@ struct alignas(64) Sa {
     [[nodiscard]] bool has_udp() const { return remote_port != 0 || local_port != 0; }
 };
 
-static_assert(offsetof(Sa, has_limits) < 64);
+static_assert(offsetof(Sa, open_bytes) < 64);
 
 }  // namespace viaduct::dataplane

@@ -42,6 +42,7 @@ std::uint16_t outer_sum(const Sa& sa) {
 /// What workers would compute of key and addresses for every packet.
 void derive(Sa& sa) {
     sa.icv_bytes = static_cast<std::uint8_t>(sa.key->icv_bytes());
+    sa.open_bytes = static_cast<std::uint8_t>(wire::kEspBytes + sa.key->iv_bytes());
     sa.block_mask = static_cast<std::uint8_t>(sa.key->block_bytes() - 1);
     sa.before_bytes = static_cast<std::uint8_t>((sa.tunnel_mode ? wire::kIpv4Bytes : 0U) +
                                                 (sa.has_udp() ? wire::kUdpBytes : 0U) +

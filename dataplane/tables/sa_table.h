@@ -35,9 +35,14 @@ public:
             return sas.address(spi >> kGenerationBits);
         }
 
+        /// What will be looked at for this SPI first: to fetch it; it may be another's.
+        [[nodiscard]] const Sa* candidate(std::uint32_t spi) const {
+            return sas.get(spi >> kGenerationBits);
+        }
+
         /// The inbound SA of this SPI; nullptr: none.
         [[nodiscard]] const Sa* inbound(std::uint32_t spi) const {
-            const auto* sa = sas.get(spi >> kGenerationBits);
+            const auto* sa = candidate(spi);
             if (sa != nullptr && sa->spi.value() == spi && sa->inbound) [[likely]] {
                 return sa;
             }

@@ -344,21 +344,6 @@ TEST_CASE("policies: random rules decide as a plain search does, while flows com
     rcu.drain();
 }
 
-TEST_CASE("T3: a TED probe in transit goes up, IKE in transit does not") {
-    TwoLans r;
-    r.change(1, [](Interface& i) { i.ted_discover = true; });
-    Bytes isakmp(28, 0);
-    isakmp[18] = 240;
-    CHECK_FALSE(r.passes(packet_of(kProtoUdp, udp(500, 500, isakmp))));
-    const auto punts = r.punts();
-    REQUIRE(punts.size() == 1);
-    CHECK(punts[0].reason == PuntReason::ted_probe);
-    isakmp[18] = 2;
-    CHECK(r.passes(packet_of(kProtoUdp, udp(500, 500, isakmp))));
-    isakmp[18] = 240;
-    CHECK(r.passes(packet_of(kProtoUdp, udp(500, 501, isakmp))));
-}
-
 TEST_CASE(
     "ip tcp adjust-mss: SYNs are clamped, at odd places too, with the right checksum; others are "
     "left alone") {

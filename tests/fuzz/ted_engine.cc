@@ -1,0 +1,162 @@
+// libFuzzer: a gateway with document 002's policy gets discoveries, probes and replies in any order, from any side, and
+// time that passes. A reply's cookie is put right every other time, so that the fuzzer gets behind that door. Its limits
+// and the promise about amplification are checked after each input.
+#include <cstdlib>
+
+#include "controlplane/ike/core.h"
+#include "crypto/offload.h"
+
+using namespace viaduct;
+using namespace viaduct::ike;
+
+namespace {
+
+class Silent final : public LogSink {
+public:
+    void on_message(const LogMessage&) override {}
+};
+
+class Places final : public SpiSource, public SaUsageSource {
+public:
+    std::optional<Reservation> reserve() override {
+        ++next_;
+        return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
+    }
+
+    void release(SaIndex) override {}
+
+    [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
+
+private:
+    std::uint32_t next_ = 0;
+};
+
+constexpr Ipv4Address kOwn(11, 11, 11, 1);
+constexpr Ipv4Address kInsideHost(13, 13, 13, 4);
+constexpr Ipv4Address kOutsideHost(12, 12, 12, 13);
+
+config::RunningConfig daphne() {
+    config::RunningConfig config;
+    auto& crypto = config.crypto;
+    crypto.policies[10].authentication = config::IkeAuthentication::pre_share;
+    crypto.keys = {{{0, "abc123"}, Ipv4Address{}, Ipv4Address{}, "", false}};
+    crypto.transform_sets["ted-transforms"] = {crypto::Cipher::des_cbc, crypto::Auth::hmac_md5_96};
+    auto& row = crypto.dynamic_maps["ted-map"].entries[10];
+    row.transform_sets = {"ted-transforms"};
+    row.match_address = "101";
+    auto& entry = crypto.maps["tedtag"].entries[10];
+    entry.kind = config::CryptoMapEntry::Kind::dynamic;
+    entry.dynamic_map = "ted-map";
+    entry.discover = true;
+    config::AccessEntry line;
+    line.sequence = 10;
+    line.source = {Ipv4Address(13, 13, 13, 0), Ipv4Address{255}};
+    line.destination = {Ipv4Address(12, 12, 12, 0), Ipv4Address{255}};
+    config.access_lists["101"].entries = {line};
+    return config;
+}
+
+DiscoverRequest request_for(std::uint8_t host) {
+    DiscoverRequest r;
+    r.policy = {IfIndex{1}, "tedtag", 10, "ted-map", 10, "", ""};
+    r.local = kOwn;
+    r.source = kInsideHost;
+    r.destination = Ipv4Address{kOutsideHost.value() + host % 4U};
+    r.local_proxy = {Ipv4Address(13, 13, 13, 0), mask_of(24), std::nullopt, 0};
+    r.remote_proxy = {Ipv4Address(12, 12, 12, 0), mask_of(24), std::nullopt, 0};
+    return r;
+}
+
+void check(bool condition) {
+    if (!condition) {
+        std::abort();
+    }
+}
+
+/// What was protected before may only have been narrowed.
+void check_requests(const Engine::State& core) {
+    for (const auto& [id, request] : core.requests.all()) {
+        const auto& remote = request.acquire.proxies.remote;
+        check((remote.address.value() & 0xFFFFFF00U) == Ipv4Address(12, 12, 12, 0).value());
+        check((~remote.mask.value() & 0xFFFFFF00U) == 0);
+        check(request.acquire.peers.front() != kOwn);
+    }
+    check(core.ted.probes().size() <= Ted::kMaxProbes &&
+          core.ted.silent().size() <= Ted::kMaxSilent &&
+          core.ted.refused().size() <= Ted::kMaxRefused);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    SeededRandom random(1);
+    Silent sink;
+    Log log(sink);
+    crypto::InlineOffload offload(random);
+    Places places;
+    const auto config = daphne();
+    Engine engine(random, log, offload, places, places);
+    TimePoint now{1000s};
+    engine.configure(now,
+                     config,
+                     {{IfIndex{1},
+                       *config::InterfaceName::parse("Fa0/0"),
+                       kOwn,
+                       true,
+                       "tedtag",
+                       1500,
+                       "",
+                       false,
+                       {},
+                       {}},
+                      {IfIndex{2},
+                       *config::InterfaceName::parse("Fa0/1"),
+                       Ipv4Address(13, 13, 13, 13),
+                       true,
+                       "",
+                       1500,
+                       "",
+                       false,
+                       {},
+                       {}}});
+    ByteReader in({data, size});
+    while (in.remaining() > 3) {
+        const auto what = in.u8();
+        const auto length = in.u16();
+        std::size_t came = 0;
+        bool is_probe = false;
+        if (what % 4 == 0) {
+            now += std::chrono::milliseconds(length);
+            engine.on_time(now);
+        } else if (what % 4 == 1) {
+            engine.on_discover(now, request_for(what));
+        } else {
+            const auto view = in.bytes(std::min<std::size_t>(length, in.remaining()));
+            Bytes packet(view.begin(), view.end());
+            const auto& probes = engine.state().ted.probes();
+            is_probe = what % 4 == 2;
+            if (!is_probe && (what & 0x80U) == 0 && !probes.empty() && packet.size() >= 8) {
+                ByteWriter cookie;
+                cookie.u64(probes.begin()->second.cookie.value());
+                std::copy_n(cookie.view().begin(), 8, packet.begin());
+            }
+            came = packet.size();
+            const Ipv4Address gateway(11, 11, 11, 2);
+            const Endpoint local{is_probe ? kInsideHost : kOwn, kPortIsakmp};
+            const Endpoint remote{is_probe ? kOutsideHost : gateway, kPortIsakmp};
+            engine.on_packet(
+                now, {(what & 0x40U) == 0 ? IfIndex{1} : IfIndex{2}, local, remote, packet});
+        }
+        for (auto& done : offload.take_done()) {
+            engine.on_offload(now, std::move(done));
+        }
+        for (const auto& action : engine.take_actions()) {
+            const auto* sent = std::get_if<SendPacket>(&action);
+            // Nothing but an answer comes of a probe, and never more bytes.
+            check(sent == nullptr || !is_probe ||
+                  sent->payload.size() <= std::max<std::size_t>(came, 0));
+        }
+        check_requests(engine.state());
+    }
+    return 0;
+}
