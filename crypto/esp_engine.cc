@@ -183,10 +183,14 @@ bool has_good_length(const EspKey& key, std::uint32_t esp_length) {
            ((esp_length - before) & (block - 1)) == 0;
 }
 
-void prefetch_packet(const EspOp& op) {
+/// `before` is the packet that comes before `op`.
+void prefetch_packet(const EspOp& op, const EspOp& before) {
     constexpr std::size_t kLine = 64;
     __builtin_prefetch(op.esp, 1);
     __builtin_prefetch(op.esp + kLine, 1);
+    if (op.key == before.key) {
+        return;
+    }
     const auto* key = reinterpret_cast<const std::uint8_t*>(op.key);
     for (std::size_t line = 0; line < 4; ++line) {
         __builtin_prefetch(key + line * kLine);
@@ -194,8 +198,9 @@ void prefetch_packet(const EspOp& op) {
     // The low powers of the hash key, which short packets need, stand last. The key itself is not
     // read here: it may not be in the cache yet.
     constexpr std::size_t kGcmEnd = sizeof(EspKey) + sizeof(gcm_key_data);
-    __builtin_prefetch(key + kGcmEnd - kLine);
-    __builtin_prefetch(key + kGcmEnd - 2 * kLine);
+    static_assert((kGcmEnd - 1) / kLine * kLine == 1024);  // as EspEngine::kNeeded has it
+    __builtin_prefetch(key + kGcmEnd - 1);
+    __builtin_prefetch(key + kGcmEnd - 1 - kLine);
 }
 
 }  // namespace
@@ -570,7 +575,7 @@ void EspEngine::State::run(std::span<EspOp> ops) {
     for (std::size_t i = 0; i < ops.size(); ++i) {
         EspOp& op = ops[i];
         if (i + kPrefetchAhead < ops.size()) {
-            prefetch_packet(ops[i + kPrefetchAhead]);
+            prefetch_packet(ops[i + kPrefetchAhead], ops[i + kPrefetchAhead - 1]);
         }
         if (op.key->kind_ < kAeadKinds) {
             if constexpr (kDirection == Direction::encrypt) {

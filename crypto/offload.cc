@@ -1,6 +1,8 @@
 #include "crypto/offload.h"
 
 #include <algorithm>
+#include <ctime>
+#include <pthread.h>
 #include <utility>
 
 #include "crypto/primitives.h"
@@ -103,6 +105,20 @@ std::vector<JobResult> ThreadOffload::take_done() {
 std::size_t ThreadOffload::pending() const {
     const std::lock_guard lock{mutex_};
     return pending_;
+}
+
+std::chrono::nanoseconds ThreadOffload::cpu_time() const {
+    std::chrono::nanoseconds sum{};
+    for (const auto& thread : threads_) {
+        // A pthread_t is what std::thread has here.
+        auto handle = const_cast<std::thread&>(thread).native_handle();
+        clockid_t clock{};
+        timespec used{};
+        if (pthread_getcpuclockid(handle, &clock) == 0 && clock_gettime(clock, &used) == 0) {
+            sum += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+        }
+    }
+    return sum;
 }
 
 void ThreadOffload::deliver(JobResult result) {

@@ -8,6 +8,7 @@
 // result is a failure, at once).
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -117,6 +118,8 @@ public:
     void submit(Job job) override;
     std::vector<JobResult> take_done() override;
     [[nodiscard]] std::size_t pending() const override;
+    /// Processor time that the threads of the pool have used so far.
+    [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
 
 private:
     void run();

@@ -15,6 +15,7 @@ namespace viaduct::dataplane {
 
 struct BenchOptions {
     enum class Path : std::uint8_t {
+        ports,  // no router between the ports: what source and sink alone cost, the ceiling of all others
         forward,  // Ethernet to Ethernet by routes
         forward_acl,  // the same with an access list in, of `entries` lines
         esp_out,  // crypto map, ESP tunnel

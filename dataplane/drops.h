@@ -75,6 +75,7 @@ namespace viaduct::dataplane {
     X(nat44_exhausted)               \
     X(nat44_no_address)              \
     X(nat44_malformed)               \
+    X(nat44_gate_closed)             \
     X(esp_out_no_sa)                 \
     X(esp_out_sequence_exhausted)    \
     X(esp_out_hard_limit)            \

@@ -56,6 +56,15 @@ struct NatStatic {
     bool operator==(const NatStatic&) const = default;
 };
 
+/// A side that is closed (PIX): what comes in by this interface and is of no session that began inside is dropped,
+/// unless it is for the router itself or this list permits it as it came, with global addresses. 0 permits nothing.
+struct NatGate {
+    IfIndex outside;
+    AclId permit;
+
+    bool operator==(const NatGate&) const = default;
+};
+
 /// Idle times. IOS's defaults; RFC 4787 REQ-5 and RFC 5382 REQ-5 ask for UDP ≥ 2 min and TCP ≥ 2 h 4 min.
 struct NatTimes {
     std::chrono::seconds address{86400};  // mappings without ports
@@ -75,6 +84,7 @@ struct NatTimes {
 struct NatPolicy {
     std::vector<NatDynamic> dynamics;
     std::vector<NatStatic> statics;
+    std::vector<NatGate> gates;
     NatTimes times;
     std::uint32_t max_sessions = 0;  // 0: PlaneOptions::nat_sessions
 

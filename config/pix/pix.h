@@ -8,6 +8,9 @@
 // static rule. The lines nat, global, static themselves, and all that has no effect, stand in pix_kept as they
 // were said, for write_pix_config().
 //
+// What is not said has the PIX's own default: xlate 3:00:00, conn 1:00:00, udp 0:02:00. How the rules act, and that the
+// lower interfaces are closed to what began outside, stands in controlplane/router/nat.h.
+//
 // Not supported (kept, and said so): VPN (isakmp, crypto, vpngroup), fixups, AAA, DHCP server, object groups,
 // failover. `no` lines are kept, they take nothing away: a PIX file is read whole, not edited line by line.
 #pragma once

@@ -17,6 +17,9 @@ using config::PortMatch;
 using config::PortOperator;
 using config::RunningConfig;
 
+/// A PIX writes its name always; document 000's listing leaves it out, and so do we while nobody gave it one.
+constexpr std::string_view kDefaultHostname = "pixfirewall";
+
 std::string match_text(const AddressMatch& match) {
     if (match.any()) {
         return "any";
@@ -66,7 +69,9 @@ public:
         line("PIX Version {}", config_.system.version);
         hardware();
         kept(KeptPlace::passwords);
-        line("hostname {}", config_.system.hostname);
+        if (config_.system.hostname != kDefaultHostname) {
+            line("hostname {}", config_.system.hostname);
+        }
         if (!config_.system.domain_name.empty()) {
             line("domain-name {}", config_.system.domain_name);
         }

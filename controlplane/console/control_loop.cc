@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -77,6 +78,18 @@ void ControlLoop::wait(const Parts& parts, bool busy, std::uint64_t busy_turns) 
     parts.wake_up.drain();
 }
 
+void ControlLoop::leave(const Parts& parts) {
+    // The neighbours are told; the workers send it. They are not waited for longer than this.
+    constexpr Duration kLeaveTime = 20ms;
+    const auto begin = monotonic_now();
+    parts.router.leave(begin);
+    for (auto now = begin; now - begin < kLeaveTime; now = monotonic_now()) {
+        parts.router.poll(now, wall_now());
+        const timespec pause = to_timespec(1ms);
+        ::nanosleep(&pause, nullptr);
+    }
+}
+
 Result<ControlLoop::End> ControlLoop::run(const Parts& parts,
                                           const std::function<void()>& on_hangup) {
     if (!watch(epoll_.get(), signals_.get()) || !watch(epoll_.get(), parts.wake_up.fd()) ||
@@ -96,6 +109,9 @@ Result<ControlLoop::End> ControlLoop::run(const Parts& parts,
         const Signals signals = take_signals();
         if (signals.hang_up) {
             on_hangup();
+        }
+        if (signals.terminate || parts.router.reload_requested()) {
+            leave(parts);
         }
         if (signals.terminate) {
             return End::terminated;

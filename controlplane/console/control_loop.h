@@ -42,6 +42,7 @@ private:
 
     Signals take_signals();
     /// `busy_turns`: the workers' count that control has seen to.
+    static void leave(const Parts& parts);
     void wait(const Parts& parts, bool busy, std::uint64_t busy_turns) const;
 
     FileDescriptor signals_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <sched.h>
@@ -188,6 +189,10 @@ Result<void> Run::start(const std::string& text) {
     RouterOptions options;
     options.workers = std::max<unsigned>(1, static_cast<unsigned>(platform_.workers.size()));
     options.startup_path = config_file_;
+    options.read_file =
+        [folder = std::filesystem::path(config_file_).parent_path()](const std::string& name) {
+            return console::read_text_file((folder / name).string());
+        };
     console_.on_clock(monotonic_now(), console::wall_now());
     router_ = std::make_unique<Router>(random_, *offload_, console_, options);
     console_.attach(*router_);

@@ -47,11 +47,13 @@ enum class Counter : std::uint8_t {
     drop_neighbor_limit,
     drop_route_limit,
     drop_multicast_unicast_only,
+    drop_suspended,
     ignored_unknown_tlv,
     ignored_own_router_id,
     ignored_filtered,
     ignored_foreign_format,
     ignored_unexpected_reply,
+    taken_reused_sequence,
     ignored_unexpected_ack,
     kCount,
 };
@@ -96,11 +98,13 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::
         "drop_neighbor_limit",
         "drop_route_limit",
         "drop_multicast_unicast_only",
+        "drop_suspended",
         "ignored_unknown_tlv",
         "ignored_own_router_id",
         "ignored_filtered",
         "ignored_foreign_format",
         "ignored_unexpected_reply",
+        "taken_reused_sequence",
         "ignored_unexpected_ack",
     };
 

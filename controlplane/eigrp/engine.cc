@@ -123,6 +123,16 @@ void Engine::clear_neighbors(TimePoint now,
     }
 }
 
+bool Engine::say_goodbye(TimePoint now, const std::vector<IfIndex>& interfaces) {
+    bool said = false;
+    for (auto& [asn, process] : processes_) {
+        for (const auto index : interfaces) {
+            said = process->say_goodbye(now, index) || said;
+        }
+    }
+    return said;
+}
+
 std::set<IfIndex> Engine::listening() const {
     std::set<IfIndex> out;
     for (const auto& [asn, process] : processes_) {

@@ -180,6 +180,9 @@ public:
                          std::optional<Ipv4Address> address = {},
                          const std::optional<config::InterfaceName>& interface = {});
 
+    /// Says goodbye on these interfaces, which are about to go. False: nobody was there to hear it.
+    bool say_goodbye(TimePoint now, const std::vector<IfIndex>& interfaces);
+
     /// For exec.cc and tests: the processes as they are.
     [[nodiscard]] const std::map<Asn, std::unique_ptr<Process>>& processes() const {
         return processes_;

@@ -99,6 +99,9 @@ void Process::transmit_hello(TimePoint now, Interface& i, const KValues& k, Ipv4
 
 void Process::send_hello(TimePoint now, Interface& i) {
     i.last_hello = now;
+    if (now < suspended_until_) {
+        return;
+    }
     if (!i.unicast_only) {
         transmit_hello(now, i, k_, kAllRouters);
         return;
@@ -322,6 +325,8 @@ bool Process::just_started(TimePoint now, const Neighbor& n) {
 void Process::clear_neighbors(TimePoint now,
                               std::optional<Ipv4Address> address,
                               const std::optional<config::InterfaceName>& interface) {
+    suspended_until_ = {};
+    suspensions_ = 0;
     std::vector<NeighborId> ids;
     for (const auto& [index, i] : interfaces_) {
         for (const auto& [a, n] : i.neighbors) {

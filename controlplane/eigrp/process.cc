@@ -251,12 +251,31 @@ void Process::start_interface(TimePoint now, Interface& i) {
     schedule_hello(now, i);
 }
 
+bool Process::transmit_goodbye(TimePoint now, Interface& i) {
+    if (!i.active() || i.neighbors.empty()) {
+        return false;
+    }
+    if (!i.unicast_only) {
+        transmit_hello(now, i, kGoodbyeK, kAllRouters);
+        return true;
+    }
+    for (const auto& [address, neighbor] : i.neighbors) {
+        transmit_hello(now, i, kGoodbyeK, address);
+    }
+    return true;
+}
+
+bool Process::say_goodbye(TimePoint now, IfIndex index) {
+    const auto found = interfaces_.find(index);
+    return found != interfaces_.end() && transmit_goodbye(now, found->second);
+}
+
 void Process::stop_interface(TimePoint now,
                              Interface& i,
                              std::string_view reason,
                              bool say_goodbye) {
-    if (say_goodbye && i.active() && !i.neighbors.empty()) {
-        transmit_hello(now, i, kGoodbyeK, kAllRouters);
+    if (say_goodbye) {
+        transmit_goodbye(now, i);
     }
     timers_.cancel(key(Timer::hello, i.state.index.value()));
     timers_.cancel(key(Timer::flush, i.state.index.value()));

@@ -40,6 +40,8 @@ public:
     };
 
     void reconcile(TimePoint now, const World& world);
+    /// The interface is about to go. False: nobody was there to hear it.
+    bool say_goodbye(TimePoint now, IfIndex index);
     /// The process ends: neighbours are told, routes are removed.
     void shut_down(TimePoint now);
     void on_packet(TimePoint now,
@@ -104,6 +106,7 @@ private:
     void load_keys(Interface& i, const World& world) const;
     void update_interface(TimePoint now, Interface& have, Interface&& want);
     void start_interface(TimePoint now, Interface& i);
+    bool transmit_goodbye(TimePoint now, Interface& i);
     void stop_interface(TimePoint now, Interface& i, std::string_view reason, bool say_goodbye);
     void choose_router_id(const World& world);
     void add_auto_summaries(std::map<IfIndex, Interface>& interfaces) const;
@@ -146,7 +149,10 @@ private:
     // receive.cc
     void drop(TimePoint now, Counter c, const Interface* i, Ipv4Address source);
     bool accept_source(TimePoint now, Interface& i, Ipv4Address source, Ipv4Address destination);
-    void on_reliable(TimePoint now, Neighbor& n, const Packet& p, bool by_multicast);
+    void on_reliable(
+        TimePoint now, Neighbor& n, const Packet& p, bool by_multicast, std::uint64_t digest);
+    void on_old_sequence(TimePoint now, Neighbor& n, const Packet& p, std::uint64_t digest);
+    void on_prefix_limit(TimePoint now);
     void on_init(TimePoint now, Neighbor& n, const Packet& p);
     void on_body(TimePoint now, Neighbor& n, const Packet& p);
     void on_route(TimePoint now, Neighbor& n, Opcode op, const RouteTlv& t);
@@ -283,6 +289,9 @@ private:
     std::size_t active_routes_ = 0;
     std::uint32_t sequence_ = 0;
     TimerTable timers_;
+    TimePoint suspended_until_{};  // `maximum-prefix` was exceeded
+    unsigned suspensions_ = 0;
+    bool near_limit_ = false;  // the warning was given
     std::set<IfIndex> flush_;
     std::vector<NeighborId> acks_;  // neighbours to acknowledge before this input ends
     std::vector<std::pair<NeighborId, std::string_view>>

@@ -30,6 +30,17 @@ bool usable(Ipv4Prefix p) {
     return !(a.is_multicast() || a.is_loopback() || a.value() >= 0xF0000000U);
 }
 
+/// What a packet says, apart from its numbers (FNV-1a over opcode and TLVs).
+std::uint64_t digest_of(BytesView packet) {
+    std::uint64_t hash = 0xCBF29CE484222325U;
+    const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001B3U; };
+    add(packet[1]);
+    for (const auto byte : packet.subspan(kHeaderBytes)) {
+        add(byte);
+    }
+    return hash;
+}
+
 }  // namespace
 
 // A stranger costs a counter, and one line in half a minute; never state.
@@ -76,6 +87,39 @@ void Process::drop(TimePoint now, Counter c, const Interface* i, Ipv4Address sou
                    kCounterNames[static_cast<std::size_t>(c)],
                    source.to_string(),
                    on);
+    }
+}
+
+/// IOS: `maximum-prefix` counts all prefixes of the process. At three quarters it warns; beyond it all neighbours are
+/// taken down for five minutes, after the third time for good, until they are cleared by hand.
+void Process::on_prefix_limit(TimePoint now) {
+    constexpr Duration kRestart = std::chrono::minutes{5};
+    constexpr unsigned kRestarts = 3;
+    constexpr std::size_t kWarnPercent = 75;
+    const std::size_t wanted = routes_.size() + 1;
+    if (wanted <= config_.maximum_prefix) {
+        const bool near = wanted * 100 > std::size_t{config_.maximum_prefix} * kWarnPercent;
+        if (near && !near_limit_) {
+            log_.message("DUAL",
+                         Severity::warnings,
+                         "PFXLIMITTHR",
+                         "IP-EIGRP(0) {}: Threshold prefix level({}) reached.",
+                         asn_.value(),
+                         config_.maximum_prefix * kWarnPercent / 100);
+        }
+        near_limit_ = near;
+        return;
+    }
+    log_.message("DUAL",
+                 Severity::errors,
+                 "PFXLIMIT",
+                 "IP-EIGRP(0) {}: Prefix limit reached({}).",
+                 asn_.value(),
+                 config_.maximum_prefix);
+    suspended_until_ = ++suspensions_ > kRestarts ? kNever : now + kRestart;
+    near_limit_ = false;
+    for (const auto& [id, neighbor] : by_id_) {
+        doomed_.emplace_back(id, "prefix-limit exceeded");
     }
 }
 
@@ -151,6 +195,10 @@ void Process::on_packet(TimePoint now,
         return;
     }
     Interface& i = found->second;
+    if (now < suspended_until_) {
+        drop(now, Counter::drop_suspended, &i, source);
+        return;
+    }
     if (!accept_source(now, i, source, destination)) {
         return;
     }
@@ -198,13 +246,45 @@ void Process::on_packet(TimePoint now,
             on_ack(now, *n, h.ack);
         }
         if (h.opcode != Opcode::hello) {
-            on_reliable(now, *n, *packet, destination.is_multicast());
+            on_reliable(now, *n, *packet, destination.is_multicast(), digest_of(payload));
         }
     }
     flush(now);
 }
 
-void Process::on_reliable(TimePoint now, Neighbor& n, const Packet& p, bool by_multicast) {
+/// FRR 8.4 gives a reply the number of the packet before it. By the RFC that is a duplicate, and the route that
+/// waits for this reply would be active until it is stuck. A duplicate says the same again: what has the number of the
+/// last packet and another body is none, and a reply that is waited for is taken for an answer. What it says of ways
+/// is not believed: FRR's tells of the way through ourselves. Correct peers never send such.
+void Process::on_old_sequence(TimePoint now, Neighbor& n, const Packet& p, std::uint64_t digest) {
+    const auto awaited = [&](const RouteTlv& t) {
+        const auto it = routes_.find(t.prefix);
+        return it != routes_.end() && it->second.is_active() &&
+               std::binary_search(
+                   it->second.active->pending.begin(), it->second.active->pending.end(), n.id);
+    };
+    n.ack_owed = p.header.sequence;
+    acks_.push_back(n.id);
+    // A digest of ours over MD5's own would differ from one retransmission to the next.
+    if (p.header.opcode == Opcode::reply && p.header.sequence == n.last_sequence &&
+        digest != n.last_digest && !p.authenticated &&
+        std::any_of(p.routes.begin(), p.routes.end(), awaited)) {
+        counters_.add(Counter::taken_reused_sequence);
+        n.last_digest = digest;
+        auto answer = p;
+        for (auto& route : answer.routes) {
+            route.metric.delay_ps = kUnreachableDelay;
+        }
+        on_body(now, n, answer);
+        return;
+    }
+    // "Router A detects the duplicate and simply acknowledges the packet."
+    counters_.add(Counter::drop_duplicate);
+    ++n.interface->out_of_sequence;
+}
+
+void Process::on_reliable(
+    TimePoint now, Neighbor& n, const Packet& p, bool by_multicast, std::uint64_t digest) {
     const Header& h = p.header;
     if (h.sequence == 0) {
         drop(now, Counter::drop_opcode, n.interface, n.address);
@@ -219,11 +299,7 @@ void Process::on_reliable(TimePoint now, Neighbor& n, const Packet& p, bool by_m
         return;
     }
     if (!sequence_before(n.last_sequence, h.sequence)) {
-        // "Router A detects the duplicate and simply acknowledges the packet."
-        counters_.add(Counter::drop_duplicate);
-        ++n.interface->out_of_sequence;
-        n.ack_owed = h.sequence;
-        acks_.push_back(n.id);
+        on_old_sequence(now, n, p, digest);
         return;
     }
     if (by_multicast && (h.flags & kFlagConditionalReceive) != 0) {
@@ -237,6 +313,7 @@ void Process::on_reliable(TimePoint now, Neighbor& n, const Packet& p, bool by_m
     n.conditional.reset();
     n.conditional_any = false;
     n.last_sequence = h.sequence;
+    n.last_digest = digest;
     n.ack_owed = h.sequence;
     acks_.push_back(n.id);
     on_body(now, n, p);
@@ -365,6 +442,12 @@ void Process::on_route(TimePoint now, Neighbor& n, Opcode op, const RouteTlv& t)
                 unicasts_.push_back(n.id);
             }
             return;
+        }
+        if (config_.maximum_prefix != 0 && now >= suspended_until_) {
+            on_prefix_limit(now);
+        }
+        if (now < suspended_until_) {
+            return;  // all neighbours go with this input
         }
         if (routes_.size() >= options_.maximum_routes) {
             drop(now, Counter::drop_route_limit, n.interface, n.address);

@@ -59,6 +59,7 @@ struct Neighbor {
     bool init_received = false;
     std::uint32_t init_sequence = 0;
     std::uint32_t last_sequence = 0;
+    std::uint64_t last_digest = 0;  // of the body that came with it
     std::optional<std::uint32_t> conditional;  // the multicast sequence that CR may bring us
     bool conditional_any = false;  // a sequence TLV without that number
     std::uint32_t ack_owed = 0;  // 0: none

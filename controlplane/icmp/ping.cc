@@ -10,6 +10,8 @@ namespace viaduct::icmp {
 namespace {
 
 constexpr std::uint16_t kTracePort = 33434;
+/// Translation gives these to nobody else (dataplane/tables/nat_ports.cc).
+constexpr unsigned kOwnIdentifiers = 0xFF00;
 
 std::int64_t milliseconds(Duration d) {
     // IOS prints whole milliseconds and never 0.
@@ -304,7 +306,8 @@ private:
 };
 
 std::unique_ptr<ios::ExecJob> Engine::ping(TimePoint /*now*/, const PingOptions& options) {
-    return std::make_unique<PingJob>(*this, options, ++next_id_);
+    return std::make_unique<PingJob>(
+        *this, options, static_cast<std::uint16_t>(kOwnIdentifiers + ++next_id_ % 256));
 }
 
 std::unique_ptr<ios::ExecJob> Engine::traceroute(TimePoint /*now*/, const TraceOptions& options) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/keyring.h"
 #include "controlplane/ike/phase1_payloads.h"
 #include "crypto/primitives.h"
@@ -23,17 +24,6 @@ Header aggressive_header(const IkeSa& sa, PayloadType first) {
     h.next = first;
     h.exchange = ExchangeType::aggressive;
     return h;
-}
-
-void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet) {
-    log.debug(Debug::crypto_isakmp,
-              "{}: received packet from {} dport {} sport {} Global ({}) {}",
-              sa.tag(),
-              packet.remote.address.to_string(),
-              packet.local.port.value(),
-              packet.remote.port.value(),
-              sa.initiator() ? 'I' : 'R',
-              show_state(sa.state));
 }
 
 /// Which NATs there are, seen from message 3. It may come from the floated port already, while its hashes
@@ -111,15 +101,7 @@ bool FirstMessageLimit::allow(TimePoint now, Ipv4Address source) {
 // ── responder, message 1 ────────────────────────────────────────────────────────────────────────
 
 void AggressiveMode::on_first(const PacketIn& packet, const Header& header) {
-    const auto known = core_.by_first_message.find({packet.remote, header.initiator});
-    if (known != core_.by_first_message.end()) {
-        auto* sa = core_.ike(known->second);
-        if (sa->state == Phase1State::r_am2 &&
-            std::ranges::equal(sa->last_received, packet.payload)) {
-            core_.phase1.repeat_answer(*sa);
-        } else {
-            core_.counters.count(Counter::duplicates);
-        }
+    if (core_.phase1.repeats_first(packet, header, Phase1State::r_am2)) {
         return;
     }
     if (core_.crypto().aggressive_disable) {
@@ -145,22 +127,10 @@ void AggressiveMode::on_first(const PacketIn& packet, const Header& header) {
         core_.counters.count(Counter::aggressive_rate_limit);
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:0): received packet from {} dport {} sport {} Global (N) NEW SA",
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value());
-    auto* sa = core_.phase1.create(Role::responder, packet.local, packet.remote, header.initiator);
+    auto* sa = core_.phase1.respond(packet, header, sa_payload->body);
     if (sa == nullptr) {
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP: insert sa successfully sa = {:X}",
-                    0x63000000U + sa->id.value() * 0x1C4U);
-    core_.counters.count(Counter::phase1_responded);
-    sa->exchange = ExchangeType::aggressive;
-    sa->last_received.assign(packet.payload.begin(), packet.payload.end());
-    sa->sa_body.assign(sa_payload->body.begin(), sa_payload->body.end());
     sa->peer_id = *identity;
     sa->peer_id_body.assign(id_payload->body.begin(), id_payload->body.end());
     if (!read_first(*sa, *chain, *offered)) {
@@ -446,17 +416,7 @@ void AggressiveMode::on_third(IkeSa& sa, const PacketIn& packet, const Header& h
                     "{}: SA has been authenticated with {}",
                     sa.tag(),
                     sa.remote.address.to_string());
-    established(sa);
-}
-
-void AggressiveMode::established(IkeSa& sa) {
-    core_.phase1.transition(sa, Input::from_peer, "IKE_AM_EXCH", Phase1State::p1_complete);
-    const auto id = sa.id;
-    core_.phase1.complete(sa);
-    if (auto* still = core_.ike(id)) {
-        core_.phase1.transition(
-            *still, Input::internal, "IKE_PHASE1_COMPLETE", Phase1State::p1_complete);
-    }
+    core_.phase1.finish(sa, Input::from_peer, "IKE_AM_EXCH");
 }
 
 // ── initiator ───────────────────────────────────────────────────────────────────────────────────
@@ -577,7 +537,7 @@ void AggressiveMode::send_third(IkeSa& sa) {
         core_.phase1.follow(sa, {sa.local.address, kPortNatT}, {sa.remote.address, kPortNatT});
     }
     core_.phase1.send(sa, seal_message(sa, ExchangeType::aggressive, MessageId{}, sa.iv, chain));
-    established(sa);
+    core_.phase1.finish(sa, Input::from_peer, "IKE_AM_EXCH");
 }
 
 }  // namespace viaduct::ike

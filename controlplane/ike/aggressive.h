@@ -76,7 +76,6 @@ private:
     void on_second(IkeSa& sa, const PacketIn& packet, const Header& header);
     void on_third(IkeSa& sa, const PacketIn& packet, const Header& header);
     void say_why(IkeSa& sa, bool silent);
-    void established(IkeSa& sa);
 
     Engine::State& core_;
     FirstMessageLimit limit_;

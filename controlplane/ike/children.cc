@@ -577,17 +577,30 @@ void Children::on_peer_moved(ChildId id, Endpoint remote) {
     }
     const auto from = child->parameters.remote;
     const auto local = child->parameters.local.address;
-    if (auto* sa = core_.phase1.find_complete(local, from.address, from.port, "")) {
+    const auto ike = child->ike;
+    // The SA that it was made under is the peer's for certain; by its place another peer may be found, which took the
+    // port that this one left.
+    auto* sa = core_.ike(ike);
+    if (sa == nullptr) {
+        sa = core_.phase1.find_complete(local, from.address, from.port, "");
+    }
+    if (sa != nullptr && sa->complete() && sa->remote == from) {
         core_.phase1.follow(*sa, sa->local, remote);
     }
-    move_peer(local, from, remote);
+    move_peer(local, from, remote, ike);
 }
 
-void Children::move_peer(Ipv4Address local, const Endpoint& from, const Endpoint& to) {
+void Children::move_peer(Ipv4Address local,
+                         const Endpoint& from,
+                         const Endpoint& to,
+                         ConnectionId peer) {
     for (const auto id : ids_with(from.address)) {
         auto* child = get(id);
         if (!same_peer(*child, local, from) || !child->parameters.udp_encapsulation) {
             continue;
+        }
+        if (child->ike != peer && core_.ike(child->ike) != nullptr) {
+            continue;  // another peer's, in the place that this one left: its own SA knows where it is
         }
         const auto was_current = current_of(flow_of(child->parameters)) == id;
         leave_flow(*child);
@@ -623,13 +636,17 @@ std::vector<ChildId> Children::live_of_flow(const FlowKey& flow) const {
     const auto it = flows_.find(flow);
     std::vector<ChildId> out;
     if (it != flows_.end()) {
-        std::copy_if(it->second.pairs.begin(), it->second.pairs.end(), std::back_inserter(out),
+        std::copy_if(it->second.pairs.begin(),
+                     it->second.pairs.end(),
+                     std::back_inserter(out),
                      [&](ChildId id) { return find(id)->stage == ChildStage::live; });
     }
     return out;
 }
 
-Children::Progress Children::progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const {
+Children::Progress Children::progress(const PolicyRef& policy,
+                                      const ProxyPair& proxies,
+                                      const IkeSa& sa) const {
     ChildParameters probe;
     probe.policy = policy;
     probe.proxies = proxies;
@@ -640,7 +657,9 @@ Children::Progress Children::progress(const PolicyRef& policy, const ProxyPair& 
         return Progress::none;
     }
     const auto& pairs = it->second.pairs;
-    if (std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) { return find(id)->stage == ChildStage::half; })) {
+    if (std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) {
+            return find(id)->stage == ChildStage::half;
+        })) {
         return Progress::half;
     }
     return it->second.current ? Progress::live : Progress::none;
@@ -670,12 +689,36 @@ bool Children::stands(const PolicyRef& policy, const ProxyPair& proxies) const {
     });
 }
 
-bool Children::stands_with(IfIndex interface, Ipv4Address remote) const {
+bool Children::stands_with(IfIndex interface,
+                           Ipv4Address remote,
+                           std::optional<Ipv4Address> remote_original) const {
+    const auto stands = [&](const Child& child) {
+        return child.parameters.policy.interface == interface && child.stage == ChildStage::live;
+    };
     const auto [first, last] = by_remote_.equal_range(remote);
-    return std::any_of(first, last, [&](const auto& entry) {
-        const auto* child = find(entry.second);
-        return child->parameters.policy.interface == interface && child->stage == ChildStage::live;
-    });
+    return std::any_of(first,
+                       last,
+                       [&](const auto& entry) {
+                           const auto* child = find(entry.second);
+                           return stands(*child) &&
+                                  same_station(remote_original, child->parameters.remote_original);
+                       }) ||
+           // In tunnel mode a station behind a NAT goes by its own address.
+           std::any_of(children_.begin(), children_.end(), [&](const auto& entry) {
+               return stands(*entry.second) && entry.second->parameters.tunnel_mode &&
+                      entry.second->parameters.proxies.remote.address == remote;
+           });
+}
+
+std::optional<L4Port> Children::port_of(Ipv4Address remote, Ipv4Address original) const {
+    const auto [first, last] = by_remote_.equal_range(remote);
+    for (auto it = first; it != last; ++it) {
+        const auto& parameters = find(it->second)->parameters;
+        if (parameters.remote_original == original) {
+            return parameters.remote.port;
+        }
+    }
+    return std::nullopt;
 }
 
 Children::Traffic Children::traffic_with(Ipv4Address local, const Endpoint& remote) const {

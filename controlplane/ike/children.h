@@ -43,6 +43,12 @@ struct Child {
     [[nodiscard]] ChildId id() const { return parameters.id; }
 };
 
+/// Whether a station meant may be the one known, where only one of the two tells its address behind a NAT.
+inline bool same_station(const std::optional<Ipv4Address>& meant,
+                         const std::optional<Ipv4Address>& known) {
+    return !meant || !known || *meant == *known;
+}
+
 /// Pairs with the same key carry the same traffic to the same peer.
 struct FlowKey {
     IfIndex interface;
@@ -83,7 +89,8 @@ public:
     /// ESP came with an SPI that is not ours.
     void on_unknown_spi(Ipv4Address local, Ipv4Address remote, Spi spi);
     void on_peer_moved(ChildId id, Endpoint remote);
-    void move_peer(Ipv4Address local, const Endpoint& from, const Endpoint& to);
+    /// `peer`: the IKE SA of the one that moved.
+    void move_peer(Ipv4Address local, const Endpoint& from, const Endpoint& to, ConnectionId peer);
 
     void on_timer_soft(ChildId id);
     void on_timer_outbound_end(ChildId id);
@@ -104,10 +111,16 @@ public:
     [[nodiscard]] std::vector<ChildId> live_of_flow(const FlowKey& flow) const;
     enum class Progress : std::uint8_t { none, half, live };
     /// What there is for a flow with an ISAKMP SA's peer.
-    [[nodiscard]] Progress progress(const PolicyRef& policy, const ProxyPair& proxies, const IkeSa& sa) const;
+    [[nodiscard]] Progress progress(const PolicyRef& policy,
+                                    const ProxyPair& proxies,
+                                    const IkeSa& sa) const;
     [[nodiscard]] bool any_with(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool stands(const PolicyRef& policy, const ProxyPair& proxies) const;
-    [[nodiscard]] bool stands_with(IfIndex interface, Ipv4Address remote) const;
+    [[nodiscard]] bool stands_with(IfIndex interface,
+                                   Ipv4Address remote,
+                                   std::optional<Ipv4Address> remote_original) const;
+    /// The port at which the NAT `remote` shows the station that has `original` itself.
+    [[nodiscard]] std::optional<L4Port> port_of(Ipv4Address remote, Ipv4Address original) const;
     [[nodiscard]] const Child* find(ChildId id) const;
 
     [[nodiscard]] const std::map<ChildId, std::unique_ptr<Child>>& all() const { return children_; }
@@ -132,7 +145,7 @@ private:
     struct Flow {
         std::vector<ChildId> pairs;
         std::optional<ChildId> current;  // whose outbound half is used
-        SaUsage past;                    // of the pairs that have gone
+        SaUsage past;  // of the pairs that have gone
     };
 
     [[nodiscard]] Child* get(ChildId id);

@@ -23,6 +23,7 @@
 #include "controlplane/ike/quick_mode.h"
 #include "controlplane/ike/requests.h"
 #include "controlplane/ike/sessions.h"
+#include "controlplane/ike/signatures.h"
 #include "controlplane/ike/ted.h"
 #include "controlplane/ike/timers.h"
 #include "controlplane/ike/transaction.h"
@@ -84,7 +85,7 @@ struct Engine::State {
     std::map<Ipv4Address, std::size_t> half_open_of_source;
     ConnectionId last_connection{0};
 
-    /// What a Diffie-Hellman result is for. exchange 0: phase 1.
+    /// What a job's result is for. exchange 0: phase 1.
     struct JobOwner {
         ConnectionId ike;
         MessageId exchange;
@@ -106,6 +107,7 @@ struct Engine::State {
     Sessions sessions;
     Ezvpn ezvpn;
     Ted ted;
+    Signatures signatures;
 
     [[nodiscard]] IkeSa* ike(ConnectionId id) const {
         const auto it = ikes.find(id);
@@ -123,6 +125,8 @@ struct Engine::State {
                             crypto::DhGroup group,
                             std::optional<crypto::DhKeyPair> own,
                             BytesView peer_public);
+    /// A signature over a hash; its result comes by Engine::on_offload.
+    std::uint64_t submit_sign(JobOwner owner, const crypto::RsaPrivateKey& key, Bytes hash);
     /// What must hold between inputs; a violation is our own mistake.
     void check_invariants() const;
     /// The receiving side (receive.cc).
@@ -151,8 +155,10 @@ ChainWriter with_phase2_hash(const IkeSa& sa,
                              MessageId id,
                              BytesView before,
                              const std::vector<std::pair<PayloadType, Bytes>>& rest);
-/// An authenticated message that begins an exchange: false if its ID was there before (a replay).
-bool note_message_id(IkeSa& sa, MessageId id);
+/// A protected message that begins an exchange: opened, its hash checked, its ID noted (one that was there
+/// before is a replay), its sender followed. nullopt: counted. `iv` is the exchange's, moved on.
+std::optional<OpenedMessage> open_first(
+    Engine::State& core, IkeSa& sa, const PacketIn& packet, const Header& header, Bytes& iv);
 /// A message ID that is not 0 and not in use.
 MessageId fresh_message_id(Engine::State& core, const IkeSa& sa);
 

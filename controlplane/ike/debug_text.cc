@@ -29,6 +29,17 @@ unsigned key_bits(crypto::Cipher cipher) {
 
 }  // namespace
 
+void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet) {
+    log.debug(Debug::crypto_isakmp,
+              "{}: received packet from {} dport {} sport {} Global ({}) {}",
+              sa.tag(),
+              packet.remote.address.to_string(),
+              packet.local.port.value(),
+              packet.remote.port.value(),
+              sa.initiator() ? 'I' : 'R',
+              show_state(sa.state));
+}
+
 std::string proxy_text(const Proxy& proxy) {
     return proxy_with_mask(proxy, proxy.mask.to_string());
 }

@@ -13,6 +13,8 @@ std::string proxy_text(const Proxy& proxy);
 /// "Tunnel0-head-0" or the crypto map's name.
 std::string policy_head(const PolicyRef& policy, const std::string& interface_name);
 
+/// "received packet from …": a message of an SA that stands, with where the SA is.
+void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet);
 void debug_validate_proposal(Log& log,
                              const IkeSa& sa,
                              const ProxyPair& proxies,

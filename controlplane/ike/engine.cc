@@ -39,7 +39,8 @@ Engine::State::State(Random& random_source,
       transactions(*this),
       sessions(*this),
       ezvpn(*this),
-      ted(*this) {}
+      ted(*this),
+      signatures(*this) {}
 
 const LocalInterface* Engine::State::interface_with(Ipv4Address address) const {
     const auto it = std::find_if(interfaces.begin(), interfaces.end(), [&](const auto& interface) {
@@ -68,6 +69,15 @@ std::uint64_t Engine::State::submit_dh(JobOwner owner,
     jobs.emplace(id, owner);
     offload.submit(
         crypto::DhJob{id, group, std::move(own), Bytes(peer_public.begin(), peer_public.end())});
+    return id;
+}
+
+std::uint64_t Engine::State::submit_sign(JobOwner owner,
+                                         const crypto::RsaPrivateKey& key,
+                                         Bytes hash) {
+    const auto id = ++last_job;
+    jobs.emplace(id, owner);
+    offload.submit(crypto::SignJob{id, key, std::move(hash)});
     return id;
 }
 
@@ -170,6 +180,9 @@ bool disallowed(Engine::State& core, const IkeSa& sa) {
     if (!sa.keyed) {
         return false;
     }
+    if (sa.is_signed()) {
+        return !core.signatures.stands(sa) || !still_configured(core.crypto(), sa.suite);
+    }
     if (sa.exchange == ExchangeType::aggressive) {
         return !core.aggressive.key_stands(sa) || !still_configured(core.crypto(), sa.suite);
     }
@@ -213,6 +226,15 @@ void Engine::configure(TimePoint now,
     state_->ted.configure();
 }
 
+void Engine::set_trustpoints(TimePoint now, std::vector<TrustpointKeys> trustpoints) {
+    const Turn turn(*state_, now);
+    state_->signatures.set_trustpoints(std::move(trustpoints));
+}
+
+void Engine::set_wall(TimePoint now, WallTime wall) {
+    state_->signatures.set_wall(now, wall);
+}
+
 void Engine::on_packet(TimePoint now, const PacketIn& packet) {
     const Turn turn(*state_, now);
     if (state_->config != nullptr) {
@@ -254,8 +276,9 @@ void Engine::on_unknown_spi(TimePoint now, Ipv4Address local, Ipv4Address remote
 void Engine::on_offload(TimePoint now, crypto::JobResult result) {
     const Turn turn(*state_, now);
     auto* dh = std::get_if<crypto::DhResult>(&result);
+    const auto* signature = std::get_if<crypto::SignResult>(&result);
     const auto owner = state_->jobs.find(crypto::id_of(result));
-    if (dh == nullptr || owner == state_->jobs.end()) {
+    if ((dh == nullptr && signature == nullptr) || owner == state_->jobs.end()) {
         return;  // its exchange has ended meanwhile
     }
     const auto [ike, exchange] = owner->second;
@@ -264,7 +287,9 @@ void Engine::on_offload(TimePoint now, crypto::JobResult result) {
     if (sa == nullptr) {
         return;
     }
-    if (exchange == MessageId{} && sa->exchange == ExchangeType::aggressive) {
+    if (signature != nullptr) {
+        state_->main_mode.resume_signed(*sa, *signature);
+    } else if (exchange == MessageId{} && sa->exchange == ExchangeType::aggressive) {
         state_->aggressive.resume(*sa, std::move(*dh));
     } else if (exchange == MessageId{}) {
         state_->main_mode.resume(*sa, std::move(*dh));
@@ -282,12 +307,25 @@ void Engine::on_authentication(TimePoint now,
     }
 }
 
-void Engine::on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote) {
+void Engine::on_release(TimePoint now,
+                        const PolicyRef& policy,
+                        Ipv4Address remote,
+                        std::optional<Ipv4Address> remote_original) {
     const Turn turn(*state_, now);
-    state_->requests.drop_for(policy, remote);
-    for (const auto id : state_->children.ids_with(remote)) {
+    state_->requests.drop_for(policy, remote, remote_original);
+    auto ids = state_->children.ids_with(remote);
+    if (ids.empty()) {
+        // In tunnel mode a station behind a NAT goes by its own address.
+        ids = state_->children.ids_with(std::nullopt);
+        std::erase_if(ids, [&](ChildId id) {
+            const auto& p = state_->children.find(id)->parameters;
+            return !p.tunnel_mode || p.proxies.remote.address != remote;
+        });
+    }
+    for (const auto id : ids) {
         const auto* child = state_->children.find(id);
-        if (child != nullptr && child->parameters.policy == policy) {
+        if (child != nullptr && child->parameters.policy == policy &&
+            same_station(remote_original, child->parameters.remote_original)) {
             state_->children.remove(id, "released", Children::Notify::yes);
         }
     }
@@ -366,8 +404,14 @@ std::vector<Action> Engine::take_actions() {
     return std::exchange(state_->actions, {});
 }
 
-bool Engine::child_stands(IfIndex interface, Ipv4Address remote) const {
-    return state_->children.stands_with(interface, remote);
+bool Engine::phase1_stands(Ipv4Address local, Ipv4Address remote) const {
+    return state_->phase1.find_complete(local, remote, std::nullopt, "") != nullptr;
+}
+
+bool Engine::child_stands(IfIndex interface,
+                          Ipv4Address remote,
+                          std::optional<Ipv4Address> remote_original) const {
+    return state_->children.stands_with(interface, remote, remote_original);
 }
 
 }  // namespace viaduct::ike

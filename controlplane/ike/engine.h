@@ -126,6 +126,16 @@ class SaUsageSource {
     [[nodiscard]] virtual SaUsage usage(ChildId child) const = 0;
 };
 
+/// What a `crypto pki trustpoint` holds, read by the Router from the files that it names.
+struct TrustpointKeys {
+    std::string name;
+    std::optional<crypto::Certificate> certificate;  // this router's; nullopt: it only believes
+    std::vector<crypto::Certificate> chain;          // between ours and the authority
+    std::optional<crypto::RsaPrivateKey> key;
+    std::vector<crypto::Certificate> authorities;
+    bool revocation_none = false;  // `revocation-check` ends in "none"
+};
+
 // ── in ──────────────────────────────────────────────────────────────────────────────────────────
 
 /// A UDP datagram for port 500 or 4500 (without the non-ESP marker), or a TED probe from transit.
@@ -143,7 +153,9 @@ struct Acquire {
     std::vector<Ipv4Address> peers;     // in order of preference; the first that answers
     ProxyPair proxies;
     bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
-    bool discovered = false;            // the peer is what a TED reply named
+    std::uint32_t discovery = 0;        // number of the TED discovery that named the peer; 0: none
+    /// The station meant, where several stand behind one NAT: the address that it has itself.
+    std::optional<Ipv4Address> remote_original;
 };
 
 /// A flow that a `discover` map protects, seen without an SA (row T2).
@@ -291,6 +303,11 @@ class Engine {
     void configure(TimePoint now, const config::RunningConfig& config,
                    std::vector<LocalInterface> interfaces);
 
+    /// What the trustpoints hold; before configure() whenever that has changed.
+    void set_trustpoints(TimePoint now, std::vector<TrustpointKeys> trustpoints);
+    /// The calendar, for certificates. Before the first is told, every certificate counts as expired.
+    void set_wall(TimePoint now, WallTime wall);
+
     void on_packet(TimePoint now, const PacketIn& packet);
     void on_acquire(TimePoint now, const Acquire& acquire);
     void on_discover(TimePoint now, const DiscoverRequest& request);
@@ -302,7 +319,10 @@ class Engine {
     void on_offload(TimePoint now, crypto::JobResult result);
     void on_authentication(TimePoint now, std::uint64_t request, const AuthenticationResult& result);
     /// NHRP (or a tunnel going down) does not need this peer any more.
-    void on_release(TimePoint now, const PolicyRef& policy, Ipv4Address remote);
+    void on_release(TimePoint now,
+                    const PolicyRef& policy,
+                    Ipv4Address remote,
+                    std::optional<Ipv4Address> remote_original = std::nullopt);
 
     // `clear …`
     void clear_isakmp(TimePoint now, std::optional<ConnectionId> connection);
@@ -316,7 +336,12 @@ class Engine {
     std::vector<Action> take_actions();
 
     /// True if an IPsec SA pair to this peer stands for this policy (for `show dmvpn` and NHRP).
-    [[nodiscard]] bool child_stands(IfIndex interface, Ipv4Address remote) const;
+    [[nodiscard]] bool child_stands(IfIndex interface,
+                                    Ipv4Address remote,
+                                    std::optional<Ipv4Address> remote_original = std::nullopt) const;
+
+    /// True if an ISAKMP SA with this peer stands.
+    [[nodiscard]] bool phase1_stands(Ipv4Address local, Ipv4Address remote) const;
 
     struct State;
     /// For the show rows of this folder.

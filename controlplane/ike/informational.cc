@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/keyring.h"
 
 namespace viaduct::ike {
@@ -83,29 +84,12 @@ void Informational::on_unprotected(IkeSa& sa, const PacketIn& packet, const Head
 }
 
 void Informational::on_message(IkeSa& sa, const PacketIn& packet, const Header& header) {
-    auto iv = phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, header.message_id);
-    const auto message = open_message(core_, sa, iv, header, packet.payload);
+    Bytes iv;
+    const auto message = open_first(core_, sa, packet, header, iv);
     if (!message) {
         return;
     }
-    if (!phase2_hash_fits(sa, header.message_id, *message, {})) {
-        core_.counters.count(Counter::bad_hash);
-        return;
-    }
-    if (!note_message_id(sa, header.message_id)) {
-        core_.counters.count(Counter::duplicates);
-        return;
-    }
-    sa.last_heard = core_.now;
-    core_.phase1.follow(sa, packet.local, packet.remote);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: processing HASH payload. message ID = {}",
                     sa.tag(),
@@ -350,7 +334,8 @@ void Informational::on_timer_dpd(ConnectionId id) {
         return;
     }
     // On demand: only if we sent something and nothing came back (RFC 3706, 5.4).
-    const bool wanted = keepalive->periodic || (sa->client && sa->client->session) || sa->dpd_waiting || traffic.last_out > heard;
+    const bool wanted = keepalive->periodic || (sa->client && sa->client->session) ||
+                        sa->dpd_waiting || traffic.last_out > heard;
     if (!wanted) {
         core_.timers.set(timer, core_.now + period);
         return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/phase1_payloads.h"
 #include "crypto/primitives.h"
 
@@ -32,7 +33,7 @@ bool MainMode::start(IkeSa& sa) {
                     0x63000000U + sa.id.value() * 0x1C4U);
     core_.log.debug(
         Debug::crypto_isakmp, "{}: Can not start Aggressive mode, trying Main mode.", sa.tag());
-    if (!find_pre_shared_key(core_, sa)) {
+    if (!find_pre_shared_key(core_, sa) && !core_.signatures.usable()) {
         core_.counters.count(Counter::no_key);
     }
     const auto own = suites_of(core_.crypto(), wishes_for(core_, sa));
@@ -47,6 +48,9 @@ bool MainMode::start(IkeSa& sa) {
     ChainWriter chain;
     chain.add(PayloadType::sa, sa.sa_body);
     add_nat_vendor_ids(core_, sa, chain);
+    if (core_.signatures.usable()) {
+        chain.add(PayloadType::vendor_id, vendor_id_body(VendorId::fragmentation));
+    }
     core_.phase1.transition(sa, Input::from_ipsec, "IKE_SA_REQ_MM", Phase1State::i_mm1);
     core_.log.debug(Debug::crypto_isakmp, "{}: beginning Main Mode exchange", sa.tag());
     core_.counters.count(Counter::phase1_initiated);
@@ -77,15 +81,7 @@ bool MainMode::yields_to(const PacketIn& packet, const Header& header, IkeSa*& o
 }
 
 void MainMode::on_first(const PacketIn& packet, const Header& header) {
-    const auto known = core_.by_first_message.find({packet.remote, header.initiator});
-    if (known != core_.by_first_message.end()) {
-        auto* sa = core_.ike(known->second);
-        if (sa->state == Phase1State::r_mm2 &&
-            std::ranges::equal(sa->last_received, packet.payload)) {
-            core_.phase1.repeat_answer(*sa);
-        } else {
-            core_.counters.count(Counter::duplicates);
-        }
+    if (core_.phase1.repeats_first(packet, header, Phase1State::r_mm2)) {
         return;
     }
     // Everything that needs no state comes before the state.
@@ -103,21 +99,10 @@ void MainMode::on_first(const PacketIn& packet, const Header& header) {
     if (yields_to(packet, header, own)) {
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP (0:0): received packet from {} dport {} sport {} Global (N) NEW SA",
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value());
-    auto* sa = core_.phase1.create(Role::responder, packet.local, packet.remote, header.initiator);
+    auto* sa = core_.phase1.respond(packet, header, sa_payload->body);
     if (sa == nullptr) {
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "ISAKMP: insert sa successfully sa = {:X}",
-                    0x63000000U + sa->id.value() * 0x1C4U);
-    core_.counters.count(Counter::phase1_responded);
-    sa->last_received.assign(packet.payload.begin(), packet.payload.end());
-    sa->sa_body.assign(sa_payload->body.begin(), sa_payload->body.end());
     core_.phase1.transition(*sa, Input::from_peer, "IKE_MM_EXCH", Phase1State::r_mm1);
     if (!answer_first(*sa, *chain, *offered)) {
         return;
@@ -134,12 +119,13 @@ void MainMode::on_first(const PacketIn& packet, const Header& header) {
 bool MainMode::answer_first(IkeSa& sa, const Chain& chain, const SaBody& offered) {
     core_.log.debug(Debug::crypto_isakmp, "{}: processing SA payload. message ID = 0", sa.tag());
     read_vendor_ids(core_, sa, chain);
-    if (!find_pre_shared_key(core_, sa)) {
+    if (find_pre_shared_key(core_, sa)) {
+        core_.log.debug(Debug::crypto_isakmp, "{} local preshared key found", sa.tag());
+    } else if (!core_.signatures.usable()) {
         core_.counters.count(Counter::no_key);
         refuse(sa, "no key for the peer");
         return false;
     }
-    core_.log.debug(Debug::crypto_isakmp, "{} local preshared key found", sa.tag());
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP : Scanning profiles for xauth ...");
     const auto chosen = choose_suite(
         suites_of(core_.crypto(), wishes_for(core_, sa)), offered, core_.log, sa.tag());
@@ -163,6 +149,9 @@ bool MainMode::answer_first(IkeSa& sa, const Chain& chain, const SaBody& offered
                         sa.tag(),
                         nat_t_construct_name(*sa.nat.vendor));
         answer.add(PayloadType::vendor_id, vendor_id_body(*sa.nat.vendor));
+    }
+    if (sa.is_signed()) {
+        answer.add(PayloadType::vendor_id, vendor_id_body(VendorId::fragmentation));
     }
     core_.phase1.send(sa, write_message(main_header(sa, answer.first()), answer.view()));
     core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_COMPLETE", Phase1State::r_mm2);
@@ -209,14 +198,7 @@ void MainMode::on_message(IkeSa& sa, const PacketIn& packet, const Header& heade
         core_.counters.count(Counter::malformed_payload);
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     const auto id = sa.id;
     if (sa.state == Phase1State::i_mm1) {
         if (header.responder == Cookie{}) {
@@ -247,8 +229,9 @@ void MainMode::on_answer(IkeSa& sa, const Chain& chain) {
     }
     core_.log.debug(Debug::crypto_isakmp, "{}: processing SA payload. message ID = 0", sa.tag());
     read_vendor_ids(core_, sa, chain);
-    (void)find_pre_shared_key(core_, sa);
-    core_.log.debug(Debug::crypto_isakmp, "{} local preshared key found", sa.tag());
+    if (find_pre_shared_key(core_, sa)) {
+        core_.log.debug(Debug::crypto_isakmp, "{} local preshared key found", sa.tag());
+    }
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP : Scanning profiles for xauth ...");
     // "The responder MUST NOT modify attributes": what it chose must be one of ours, and just one.
     const auto chosen =
@@ -323,12 +306,13 @@ void MainMode::resume(IkeSa& sa, crypto::DhResult result) {
     if (const auto chain = parse_chain(sa.parked_first, parked, Padding::none)) {
         read_vendor_ids(core_, sa, *chain);
         read_nat_d(core_, sa, *chain);
+        if (sa.is_signed()) {
+            core_.signatures.choose_own(sa, *chain);
+        }
     }
     if (initiator) {
         core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_MAIN_MODE", Phase1State::i_mm4);
-        send_identity(sa);
-        core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_COMPLETE", Phase1State::i_mm5);
-        core_.phase1.await_answer(sa);
+        begin_identity(sa);
     } else {
         core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_MAIN_MODE", Phase1State::r_mm3);
         send_key_exchange(sa);
@@ -341,25 +325,54 @@ void MainMode::send_key_exchange(IkeSa& sa) {
     ChainWriter chain;
     chain.add(PayloadType::key_exchange, sa.initiator() ? sa.public_i : sa.public_r);
     chain.add(PayloadType::nonce, sa.initiator() ? sa.nonce_i : sa.nonce_r);
+    if (sa.is_signed()) {
+        core_.signatures.add_requests(sa, chain);
+    }
     add_ability_vendor_ids(core_, sa, chain);
     add_nat_d(sa, chain);
     core_.phase1.send(sa, write_message(main_header(sa, chain.first()), chain.view()));
 }
 
-/// Message 5 of the initiator, message 6 of the responder.
-void MainMode::send_identity(IkeSa& sa) {
-    const bool first_contact = sa.initiator() && is_first_contact(core_, sa);
-    if (first_contact) {
+/// Message 5 of the initiator, message 6 of the responder: at once, or when it is signed.
+void MainMode::begin_identity(IkeSa& sa) {
+    if (sa.initiator() && is_first_contact(core_, sa)) {
         core_.log.debug(Debug::crypto_isakmp, "{}: Send initial contact", sa.tag());
     }
-    set_own_identity(core_, sa, PayloadType::hash);
-    ChainWriter chain;
-    chain.add(PayloadType::identification, sa.own_id);
+    set_own_identity(core_, sa, sa.is_signed() ? PayloadType::certificate : PayloadType::hash);
     core_.log.debug(
         Debug::crypto_engine, "CryptoEngine0: generate hmac context for conn id {}", sa.id.value());
-    chain.add(PayloadType::hash,
-              authentication_hash(sa.material(), sa.keys, sa.initiator(), sa.sa_body, sa.own_id));
-    if (first_contact) {
+    auto hash = authentication_hash(sa.material(), sa.keys, sa.initiator(), sa.sa_body, sa.own_id);
+    if (!sa.is_signed()) {
+        send_identity(sa, PayloadType::hash, hash);
+        return;
+    }
+    const auto* key = core_.signatures.key_of(sa);
+    if (key == nullptr) {
+        core_.phase1.fail(sa, "no trustpoint to sign with");
+        return;
+    }
+    sa.job = core_.submit_sign({sa.id, MessageId{}}, *key, std::move(hash));
+}
+
+void MainMode::resume_signed(IkeSa& sa, const crypto::SignResult& result) {
+    sa.job = 0;
+    if (!result.signature) {
+        core_.counters.count(Counter::offload_refused);
+        core_.phase1.fail(sa, result.signature.error().message);
+        return;
+    }
+    send_identity(sa, PayloadType::signature, *result.signature);
+}
+
+/// `proof`: HASH or SIG.
+void MainMode::send_identity(IkeSa& sa, PayloadType proof, BytesView body) {
+    ChainWriter chain;
+    chain.add(PayloadType::identification, sa.own_id);
+    if (proof == PayloadType::signature) {
+        core_.signatures.add_certificates(sa, chain);
+    }
+    chain.add(proof, body);
+    if (sa.initiator() && is_first_contact(core_, sa)) {
         Notification n;
         n.type = NotifyType::initial_contact;
         chain.add(PayloadType::notification, write_notification(n));
@@ -369,6 +382,49 @@ void MainMode::send_identity(IkeSa& sa) {
         core_.phase1.follow(sa, {sa.local.address, kPortNatT}, {sa.remote.address, kPortNatT});
     }
     core_.phase1.send(sa, seal_message(sa, ExchangeType::main, MessageId{}, sa.iv, chain));
+    if (sa.initiator()) {
+        core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_COMPLETE", Phase1State::i_mm5);
+        core_.phase1.await_answer(sa);
+    } else {
+        core_.phase1.finish(sa, Input::internal, "IKE_PROCESS_COMPLETE");
+    }
+}
+
+/// HASH or SIG of the peer. A signature that is no good ends the exchange: only who did Diffie-Hellman with
+/// us can have sent it. A hash may be a forgery, or a wrong key: the right one may still come.
+bool MainMode::peer_proves(IkeSa& sa,
+                           const Chain& chain,
+                           BytesView id_body,
+                           const Identity& identity) {
+    const auto expected =
+        authentication_hash(sa.material(), sa.keys, !sa.initiator(), sa.sa_body, id_body);
+    if (!sa.is_signed()) {
+        const auto* hash = chain.find(PayloadType::hash);
+        if (hash != nullptr && crypto::equal_constant_time(expected, hash->body)) {
+            return true;
+        }
+        core_.counters.count(Counter::authentication_failed);
+        core_.log.debug(Debug::crypto_isakmp,
+                        "{}: HASH payload of {} does not fit",
+                        sa.tag(),
+                        sa.remote.address.to_string());
+        return false;
+    }
+    const auto checked = core_.signatures.check(sa, chain, identity, expected);
+    if (checked) {
+        return true;
+    }
+    core_.counters.count(Counter::authentication_failed);
+    core_.log.message("CRYPTO",
+                      Severity::informational,
+                      "IKMP_AUTH_FAIL",
+                      "Authentication method {} failed with host {}: {}",
+                      sa.suite.authentication,
+                      sa.remote.address.to_string(),
+                      checked.error().message);
+    core_.informational.send_unprotected(sa, NotifyType::authentication_failed);
+    core_.phase1.fail(sa, "signature of the peer not accepted");
+    return false;
 }
 
 /// Message 5 at the responder, message 6 at the initiator.
@@ -388,32 +444,17 @@ void MainMode::on_identity(IkeSa& sa, const PacketIn& packet, const Header& head
         return;
     }
     const auto* id_payload = message->chain.find(PayloadType::identification);
-    const auto* hash_payload = message->chain.find(PayloadType::hash);
     const auto identity = id_payload != nullptr
                               ? parse_identity(id_payload->body)
                               : Parsed<Identity>(tl::unexpected(WireError::bad_body));
-    if (!identity || hash_payload == nullptr) {
+    if (!identity) {
         core_.counters.count(Counter::bad_identity);
         return;
     }
-    const auto expected =
-        authentication_hash(sa.material(), sa.keys, !sa.initiator(), sa.sa_body, id_payload->body);
-    if (!crypto::equal_constant_time(expected, hash_payload->body)) {
-        core_.counters.count(Counter::authentication_failed);
-        core_.log.debug(Debug::crypto_isakmp,
-                        "{}: HASH payload of {} does not fit",
-                        sa.tag(),
-                        packet.remote.address.to_string());
-        return;
+    if (!peer_proves(sa, message->chain, id_payload->body, *identity)) {
+        return;  // the SA may be gone
     }
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     const auto working = sa.initiator() ? Phase1State::i_mm6 : Phase1State::r_mm5;
     core_.phase1.transition(sa, Input::from_peer, "IKE_MM_EXCH", working);
     core_.log.debug(Debug::crypto_isakmp, "{}: processing ID payload. message ID = 0", sa.tag());
@@ -427,7 +468,10 @@ void MainMode::on_identity(IkeSa& sa, const PacketIn& packet, const Header& head
         refuse(sa, "key does not belong to the profile");
         return;
     }
-    core_.log.debug(Debug::crypto_isakmp, "{}: processing HASH payload. message ID = 0", sa.tag());
+    if (!sa.is_signed()) {
+        core_.log.debug(
+            Debug::crypto_isakmp, "{}: processing HASH payload. message ID = 0", sa.tag());
+    }
     core_.log.debug(
         Debug::crypto_engine, "CryptoEngine0: generate hmac context for conn id {}", sa.id.value());
     read_phase1_notifies(core_, sa, message->chain);
@@ -447,15 +491,10 @@ void MainMode::on_identity(IkeSa& sa, const PacketIn& packet, const Header& head
     if (sa.saw_initial_contact) {
         core_.log.debug(Debug::crypto_ipsec, "IPSEC(key_engine): got a queue event...");
     }
-    if (!sa.initiator()) {
-        send_identity(sa);
-    }
-    core_.phase1.transition(sa, Input::internal, "IKE_PROCESS_COMPLETE", Phase1State::p1_complete);
-    const auto id = sa.id;
-    core_.phase1.complete(sa);
-    if (auto* still = core_.ike(id)) {
-        core_.phase1.transition(
-            *still, Input::internal, "IKE_PHASE1_COMPLETE", Phase1State::p1_complete);
+    if (sa.initiator()) {
+        core_.phase1.finish(sa, Input::internal, "IKE_PROCESS_COMPLETE");
+    } else {
+        begin_identity(sa);
     }
 }
 

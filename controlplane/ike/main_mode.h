@@ -24,6 +24,8 @@ public:
     void on_message(IkeSa& sa, const PacketIn& packet, const Header& header);
     /// Diffie-Hellman is done.
     void resume(IkeSa& sa, crypto::DhResult result);
+    /// Our signature is done.
+    void resume_signed(IkeSa& sa, const crypto::SignResult& result);
 
 private:
     void on_answer(IkeSa& sa, const Chain& chain);  // message 2
@@ -34,7 +36,9 @@ private:
     bool yields_to(const PacketIn& packet, const Header& header, IkeSa*& own);
     bool answer_first(IkeSa& sa, const Chain& chain, const SaBody& offered);
     void send_key_exchange(IkeSa& sa);
-    void send_identity(IkeSa& sa);
+    void begin_identity(IkeSa& sa);
+    void send_identity(IkeSa& sa, PayloadType proof, BytesView body);
+    bool peer_proves(IkeSa& sa, const Chain& chain, BytesView id_body, const Identity& identity);
 
     Engine::State& core_;
 };

@@ -125,6 +125,40 @@ bool Phase1::make_room(const Endpoint& remote) {
     return true;
 }
 
+bool Phase1::repeats_first(const PacketIn& packet, const Header& header, Phase1State waiting) {
+    const auto known = core_.by_first_message.find({packet.remote, header.initiator});
+    if (known == core_.by_first_message.end()) {
+        return false;
+    }
+    auto* sa = core_.ike(known->second);
+    if (sa->state == waiting && std::ranges::equal(sa->last_received, packet.payload)) {
+        repeat_answer(*sa);
+    } else {
+        core_.counters.count(Counter::duplicates);
+    }
+    return true;
+}
+
+IkeSa* Phase1::respond(const PacketIn& packet, const Header& header, BytesView sa_body) {
+    core_.log.debug(Debug::crypto_isakmp,
+                    "ISAKMP (0:0): received packet from {} dport {} sport {} Global (N) NEW SA",
+                    packet.remote.address.to_string(),
+                    packet.local.port.value(),
+                    packet.remote.port.value());
+    auto* sa = create(Role::responder, packet.local, packet.remote, header.initiator);
+    if (sa == nullptr) {
+        return nullptr;
+    }
+    core_.log.debug(Debug::crypto_isakmp,
+                    "ISAKMP: insert sa successfully sa = {:X}",
+                    0x63000000U + sa->id.value() * 0x1C4U);
+    core_.counters.count(Counter::phase1_responded);
+    sa->exchange = header.exchange;
+    sa->last_received.assign(packet.payload.begin(), packet.payload.end());
+    sa->sa_body.assign(sa_body.begin(), sa_body.end());
+    return sa;
+}
+
 IkeSa* Phase1::create(Role role, const Endpoint& local, const Endpoint& remote, Cookie cookie_i) {
     if (core_.ikes.size() >= kMaxIkeSas) {
         core_.counters.count(Counter::established_limit);
@@ -255,6 +289,15 @@ void Phase1::set_lifetime(IkeSa& sa) {
     }
 }
 
+void Phase1::finish(IkeSa& sa, Input input, std::string_view event) {
+    transition(sa, input, event, Phase1State::p1_complete);
+    const auto id = sa.id;
+    complete(sa);
+    if (auto* still = core_.ike(id)) {
+        transition(*still, Input::internal, "IKE_PHASE1_COMPLETE", Phase1State::p1_complete);
+    }
+}
+
 void Phase1::complete(IkeSa& sa) {
     const auto owner = sa.id.value();
     core_.timers.cancel({TimerKind::phase1_setup, owner});
@@ -350,7 +393,8 @@ IkeSa* Phase1::find_complete(Ipv4Address local,
     for (auto it = first; it != last; ++it) {
         auto* sa = core_.ike(it->second);
         if (sa == nullptr || !sa->complete() || !Transactions::ready(*sa) ||
-            sa->local.address != local || (port && sa->remote.port != *port) || (!profile.empty() && sa->profile != profile)) {
+            sa->local.address != local || (port && sa->remote.port != *port) ||
+            (!profile.empty() && sa->profile != profile)) {
             continue;
         }
         if (best == nullptr || sa->established > best->established ||
@@ -402,7 +446,7 @@ void Phase1::follow(IkeSa& sa, const Endpoint& local, const Endpoint& remote) {
                         before.port.value(),
                         remote.address.to_string(),
                         remote.port.value());
-        core_.children.move_peer(local.address, before, remote);
+        core_.children.move_peer(local.address, before, remote, sa.id);
     }
 }
 

@@ -51,7 +51,7 @@
 // source and in total, and at the total limit the oldest unconfirmed one makes room. A responder never
 // retransmits in phase 1: what a spoofed source gets is one packet, not larger than what came.
 //
-// Supported: main and aggressive mode with pre-shared keys; policies, keys by longest match, keyrings, profiles by
+// Supported: main and aggressive mode with pre-shared keys, main mode with RSA signatures (signatures.h); policies, keys by longest match, keyrings, profiles by
 // identity; NAT traversal (RFC 3947, drafts 02, 03, 07) with float; DPD; INITIAL-CONTACT; deletes; PFS;
 // responder lifetimes; several transform sets; crypto maps, dynamic maps, tunnel protection; fragments of
 // IKE messages received.
@@ -196,6 +196,9 @@ struct IkeSa {
     bool keyed = false;
     Bytes iv;  // chain of phase 1; in the end its last block
     Secret pre_shared_key;
+    std::string trustpoint;  // RSA signatures: whose certificate is ours
+    std::string trustpoint_print;  // what that trustpoint held then
+    std::string peer_subject;  // of the peer's certificate, once it is believed
     std::string keyring;  // where the key was found
     bool no_xauth = false;  // the key says so
     std::string profile;  // ISAKMP profile; empty: none
@@ -209,7 +212,7 @@ struct IkeSa {
     Bytes last_received;
     unsigned retransmits = 0;
     unsigned answers_repeated = 0;
-    std::uint64_t job = 0;  // Diffie-Hellman under way; 0: none
+    std::uint64_t job = 0;  // Diffie-Hellman or a signature under way; 0: none
     PayloadType parked_first = PayloadType::none;  // the rest of the message that waits for it
     Bytes parked;
 
@@ -229,6 +232,9 @@ struct IkeSa {
 
     [[nodiscard]] bool complete() const { return state == Phase1State::p1_complete; }
 
+    /// RSA signatures, not a pre-shared key.
+    [[nodiscard]] bool is_signed() const { return suite.authentication == kAuthRsaSignature; }
+
     [[nodiscard]] bool initiator() const { return role == Role::initiator; }
 
     /// "ISAKMP (0:26)": how debug lines about it begin.
@@ -245,6 +251,11 @@ class Phase1 {
 public:
     explicit Phase1(Engine::State& core) : core_(core) {}
 
+    /// A first message that was there before: answered again if it is the same and `waiting` is where its SA
+    /// still stands, else counted. True: nothing more is to be done with it.
+    bool repeats_first(const PacketIn& packet, const Header& header, Phase1State waiting);
+    /// A responder's SA for a first message of main or aggressive mode. nullptr: a limit (counted).
+    IkeSa* respond(const PacketIn& packet, const Header& header, BytesView sa_body);
     /// A new SA in state ready, entered in the tables. nullptr: a limit (counted).
     IkeSa* create(Role role, const Endpoint& local, const Endpoint& remote, Cookie cookie_i);
     /// The one door for state changes. `event` is IOS's name of it ("IKE_MM_EXCH").
@@ -256,6 +267,9 @@ public:
     /// The initiator waits for an answer: arms retransmission.
     void await_answer(IkeSa& sa);
     void repeat_answer(IkeSa& sa);
+    /// The last message of phase 1 is in, or out: through the door to p1_complete, and complete(). The SA may
+    /// be gone afterwards.
+    void finish(IkeSa& sa, Input input, std::string_view event);
     /// Authentication is done: lifetimes, DPD, keepalives, waiting requests.
     void complete(IkeSa& sa);
     /// The end, with IOS's reason. The SA is gone when this returns. `notify`: tell the peer.

@@ -91,6 +91,7 @@ Suite suite_with_defaults() {
 SuiteWishes wishes_for(const Engine::State& core, const IkeSa& sa) {
     SuiteWishes wishes;
     wishes.pre_shared = !sa.pre_shared_key.empty();
+    wishes.signature = core.signatures.usable();
     // Who the peer is shows later; a client of whatever profile may offer XAUTH.
     wishes.xauth = !sa.initiator() && !sa.no_xauth && xauth_configured(core.crypto());
     return wishes;
@@ -254,35 +255,47 @@ bool find_pre_shared_key(Engine::State& core, IkeSa& sa) {
 }
 
 void derive_keys(Engine::State& core, IkeSa& sa, BytesView shared) {
-    // IOS looks the key up again, twice, at this point.
-    (void)find_pre_shared_key(core, sa);
-    (void)find_pre_shared_key(core, sa);
+    if (!sa.is_signed()) {
+        // IOS looks the key up again, twice, at this point.
+        (void)find_pre_shared_key(core, sa);
+        (void)find_pre_shared_key(core, sa);
+    }
     core.log.debug(
         Debug::crypto_engine, "CryptoEngine0: create ISAKMP SKEYID for conn id {}", sa.id.value());
-    sa.keys = keys_of_pre_shared(sa.material(), sa.pre_shared_key.view(), shared);
+    sa.keys = sa.is_signed() ? keys_of_signature(sa.material(), shared)
+                             : keys_of_pre_shared(sa.material(), sa.pre_shared_key.view(), shared);
     sa.iv = sa.keys.iv;
     sa.keyed = true;
     core.log.debug(Debug::crypto_isakmp, "{}: SKEYID state generated", sa.tag());
 }
 
 void set_own_identity(Engine::State& core, IkeSa& sa, PayloadType next_payload) {
-    const auto identity = own_identity(*core.config,
-                                       profile_named(core.crypto(), sa.profile),
-                                       sa.local.address,
-                                       sa.nat.local_behind);
+    auto identity = own_identity(*core.config,
+                                 profile_named(core.crypto(), sa.profile),
+                                 sa.local.address,
+                                 sa.nat.local_behind);
+    if (sa.is_signed()) {
+        identity = core.signatures.own_identity(sa, std::move(identity));
+    }
     sa.own_id = write_identity(identity);
     const bool by_address = identity.type == IdType::ipv4_address;
+    const bool by_dn = identity.type == IdType::der_asn1_dn;
     core.log.debug(Debug::crypto_isakmp,
-                   "{}: SA is doing pre-shared key authentication using id type {}",
+                   "{}: SA is doing {} authentication using id type {}",
                    sa.tag(),
-                   by_address ? "ID_IPV4_ADDR" : "ID_FQDN");
+                   sa.is_signed() ? "RSA signature" : "pre-shared key",
+                   by_address ? "ID_IPV4_ADDR"
+                   : by_dn    ? "ID_DER_ASN1_DN"
+                              : "ID_FQDN");
     core.log.debug(Debug::crypto_isakmp,
                    "ISAKMP ({}): ID payload next-payload : {} type : {} {} : {} protocol : {} port "
                    ": {} length : {}",
                    sa.id.value(),
                    static_cast<unsigned>(next_payload),
                    static_cast<unsigned>(identity.type),
-                   by_address ? "addr" : "FQDN name",
+                   by_address ? "addr"
+                   : by_dn    ? "Dist. name"
+                              : "FQDN name",
                    identity.text(),
                    identity.protocol,
                    identity.port,
@@ -304,7 +317,7 @@ bool select_profile(Engine::State& core, IkeSa& sa) {
     }
     core.log.debug(Debug::crypto_isakmp, "{}: peer matches {} profile", sa.tag(), match->first);
     sa.profile = match->first;
-    if (match->second.keyring.empty()) {
+    if (match->second.keyring.empty() || sa.is_signed()) {
         return true;
     }
     const auto wanted = find_key(*core.config, core.log, sa.remote.address, match->second.keyring);

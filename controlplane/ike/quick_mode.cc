@@ -108,14 +108,7 @@ void QuickMode::on_message(IkeSa& sa, const PacketIn& packet, const Header& head
     x.last_received.assign(packet.payload.begin(), packet.payload.end());
     sa.last_heard = core_.now;
     core_.phase1.follow(sa, packet.local, packet.remote);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     if (x.state == QuickState::i_qm1) {
         on_second(sa, x, *message);
     } else {
@@ -147,7 +140,11 @@ Child& QuickMode::make_child(IkeSa& sa, QuickExchange& x) {
     p.reverse_route = entry != nullptr && (entry->reverse_route || entry->reverse_route_static);
     if (!p.tunnel_mode) {
         if (sa.nat.remote_behind) {
-            p.remote_original = x.peer_original.value_or(x.proxies.remote.address);
+            // Without NAT-OA: the initiator's own address is in its proxies, the responder's in its identity.
+            const auto said = x.role == Role::responder
+                                  ? x.proxies.remote.address
+                                  : sa.peer_id.address().value_or(x.proxies.remote.address);
+            p.remote_original = x.peer_original.value_or(said);
         }
         // Transport mode protects what is between the two ends as they see each other.
         p.proxies.local.address = sa.local.address;

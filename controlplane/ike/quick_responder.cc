@@ -46,30 +46,13 @@ void QuickMode::on_first(IkeSa& sa, const PacketIn& packet, const Header& header
         core_.counters.count(Counter::exchange_limit);
         return;
     }
-    auto iv = phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, header.message_id);
-    const auto message = open_message(core_, sa, iv, header, packet.payload);
+    Bytes iv;
+    const auto message = open_first(core_, sa, packet, header, iv);
     if (!message) {
         return;
     }
-    if (!phase2_hash_fits(sa, header.message_id, *message, {})) {
-        core_.counters.count(Counter::bad_hash);
-        return;
-    }
-    if (!note_message_id(sa, header.message_id)) {
-        core_.counters.count(Counter::duplicates);
-        return;
-    }
-    sa.last_heard = core_.now;
-    core_.phase1.follow(sa, packet.local, packet.remote);
     const auto message_id = static_cast<std::int32_t>(header.message_id.value());
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: received packet from {} dport {} sport {} Global ({}) {}",
-                    sa.tag(),
-                    packet.remote.address.to_string(),
-                    packet.local.port.value(),
-                    packet.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_received(core_.log, sa, packet);
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP: set new node {} to QM_IDLE", message_id);
     auto& x = sa.exchanges[header.message_id];
     x.id = header.message_id;

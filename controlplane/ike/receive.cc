@@ -8,7 +8,7 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr std::size_t kExchangeAt = 18;   // offset of the exchange type
+constexpr std::size_t kExchangeAt = 18;  // offset of the exchange type
 
 /// An SA that waits for nothing on this exchange may not be found by anyone but its peer: by both
 /// cookies, or by ours alone while we wait for the peer's.
@@ -127,8 +127,9 @@ void Engine::State::receive(const PacketIn& packet) {
         return;
     }
     // A TED probe is addressed to a host behind us.
-    const bool transit = packet.payload.size() > kHeaderBytes &&
-                         packet.payload[kExchangeAt] == static_cast<std::uint8_t>(ExchangeType::ted_probe);
+    const bool transit =
+        packet.payload.size() > kHeaderBytes &&
+        packet.payload[kExchangeAt] == static_cast<std::uint8_t>(ExchangeType::ted_probe);
     if (!transit && interface_with(packet.local.address) == nullptr) {
         counters.count(Counter::no_local_interface);
         return;
@@ -239,6 +240,9 @@ ChainWriter with_phase2_hash(const IkeSa& sa,
     return chain;
 }
 
+namespace {
+
+/// False if the ID was there before.
 bool note_message_id(IkeSa& sa, MessageId id) {
     if (std::find(sa.seen.begin(), sa.seen.end(), id) != sa.seen.end()) {
         return false;
@@ -248,6 +252,28 @@ bool note_message_id(IkeSa& sa, MessageId id) {
         sa.seen.pop_front();
     }
     return true;
+}
+
+}  // namespace
+
+std::optional<OpenedMessage> open_first(
+    Engine::State& core, IkeSa& sa, const PacketIn& packet, const Header& header, Bytes& iv) {
+    iv = phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, header.message_id);
+    auto message = open_message(core, sa, iv, header, packet.payload);
+    if (!message) {
+        return std::nullopt;
+    }
+    if (!phase2_hash_fits(sa, header.message_id, *message, {})) {
+        core.counters.count(Counter::bad_hash);
+        return std::nullopt;
+    }
+    if (!note_message_id(sa, header.message_id)) {
+        core.counters.count(Counter::duplicates);
+        return std::nullopt;
+    }
+    sa.last_heard = core.now;
+    core.phase1.follow(sa, packet.local, packet.remote);
+    return message;
 }
 
 MessageId fresh_message_id(Engine::State& core, const IkeSa& sa) {

@@ -67,9 +67,13 @@ std::optional<AggressiveMode::Credentials> aggressive_credentials(Engine::State&
 
 }  // namespace
 
-bool Requests::pending_for(const PolicyRef& policy, const ProxyPair& proxies) const {
+bool Requests::pending_for(const PolicyRef& policy,
+                           const ProxyPair& proxies,
+                           const std::optional<Ipv4Address>& remote_original) const {
     return std::any_of(requests_.begin(), requests_.end(), [&](const auto& entry) {
-        return entry.second.acquire.policy == policy && entry.second.acquire.proxies == proxies;
+        const auto& acquire = entry.second.acquire;
+        return acquire.policy == policy && acquire.proxies == proxies &&
+               acquire.remote_original == remote_original;
     });
 }
 
@@ -80,12 +84,12 @@ void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
                        acquire.local,
                        acquire.peers.empty() ? Ipv4Address{} : acquire.peers.front(),
                        acquire.proxies,
-                       std::nullopt,
+                       acquire.remote_original,
                        false,
                        "no policy or no peer"});
         return;
     }
-    if (pending_for(acquire.policy, acquire.proxies)) {
+    if (pending_for(acquire.policy, acquire.proxies, acquire.remote_original)) {
         return;
     }
     if (requests_.size() >= kMaxRequests) {
@@ -98,7 +102,7 @@ void Requests::add(const Acquire& acquire, std::optional<ChildId> rekeys) {
     request.acquire = acquire;
     request.rekeys = rekeys;
     const auto* policy = core_.policies.of(acquire.policy);
-    if (!acquire.discovered) {  // IOS: the discovery has its own lines
+    if (acquire.discovery == 0) {  // IOS: the discovery has its own lines
         core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (1/1)");
         core_.log.debug(Debug::crypto_isakmp,
                         "ISAKMP (0:0): SA request profile is {}",
@@ -122,6 +126,24 @@ IkeSa* Requests::usable_attempt(Ipv4Address local, Ipv4Address remote) const {
     return nullptr;
 }
 
+/// The port at which a station behind a NAT is known: several may stand behind one address.
+std::optional<L4Port> Requests::port_of_station(Ipv4Address local,
+                                                Ipv4Address remote,
+                                                Ipv4Address original) const {
+    if (const auto port = core_.children.port_of(remote, original)) {
+        return port;
+    }
+    const auto [first, last] = core_.by_remote.equal_range(remote);
+    for (auto it = first; it != last; ++it) {
+        const auto* sa = core_.ike(it->second);
+        if (sa != nullptr && sa->complete() && sa->local.address == local &&
+            sa->nat.remote_behind && sa->peer_id.address() == original) {
+            return sa->remote.port;
+        }
+    }
+    return std::nullopt;
+}
+
 void Requests::advance(Request& request) {
     const auto id = request.id;
     const auto local = request.acquire.local;
@@ -136,11 +158,19 @@ void Requests::advance(Request& request) {
                        : std::nullopt;
         }
     }
-    if (auto* sa = core_.phase1.find_complete(local, remote, port, profile)) {
+    // Another station's ISAKMP SA behind the same NAT is not this one's.
+    const auto original = request.acquire.remote_original;
+    if (!port && original) {
+        port = port_of_station(local, remote, *original);
+    }
+    const bool unknown = !port && original;
+    if (auto* sa =
+            unknown ? nullptr : core_.phase1.find_complete(local, remote, port, profile)) {
         on_phase1_ready(id, *sa);
         return;
     }
-    if (auto* sa = usable_attempt(local, remote)) {
+    if (auto* sa = unknown ? core_.phase1.find_initiating(local, remote)
+                           : usable_attempt(local, remote)) {
         request.ike = sa->id;
         sa->waiting.push_back(id);
         if (sa->state == Phase1State::r_mm2) {
@@ -171,6 +201,13 @@ void Requests::initiate(Request& request) {
     if (sa == nullptr) {
         give_up(id, "too many ISAKMP SAs");
         return;
+    }
+    if (request.acquire.discovery != 0) {
+        core_.log.debug(core_.log.enabled(Debug::crypto_isakmp_ted) ? Debug::crypto_isakmp_ted
+                                                                    : Debug::crypto_isakmp,
+                        "ISAKMP (0:{}): created new SA after peer-discovery with {}",
+                        request.acquire.discovery,
+                        remote.to_string());
     }
     sa->profile = policy == nullptr ? std::string{} : policy->isakmp_profile;
     sa->waiting.push_back(id);
@@ -295,7 +332,10 @@ void Requests::give_up(RequestId id, std::string_view reason) {
     if (request.rekeys && core_.children.retry_later(*request.rekeys)) {
         return;
     }
-    if (core_.children.stands(request.acquire.policy, request.acquire.proxies)) {
+    const auto& original = request.acquire.remote_original;
+    if (original ? core_.children.stands_with(
+                       request.acquire.policy.interface, remote, original)
+                 : core_.children.stands(request.acquire.policy, request.acquire.proxies)) {
         return;
     }
     core_.ted.on_request_failed(request.acquire);
@@ -303,7 +343,7 @@ void Requests::give_up(RequestId id, std::string_view reason) {
                                           request.acquire.local,
                                           remote,
                                           request.acquire.proxies,
-                                          std::nullopt,
+                                          request.acquire.remote_original,
                                           false,
                                           std::string(reason)});
 }
@@ -330,10 +370,13 @@ void Requests::drop_if_gone() {
     }
 }
 
-void Requests::drop_for(const PolicyRef& policy, Ipv4Address remote) {
+void Requests::drop_for(const PolicyRef& policy,
+                        Ipv4Address remote,
+                        const std::optional<Ipv4Address>& remote_original) {
     std::erase_if(requests_, [&](const auto& entry) {
         const auto& acquire = entry.second.acquire;
-        return acquire.policy == policy && acquire.peers[entry.second.next_peer] == remote;
+        return acquire.policy == policy && acquire.peers[entry.second.next_peer] == remote &&
+               same_station(remote_original, acquire.remote_original);
     });
 }
 

@@ -39,11 +39,15 @@ public:
     void move(const std::vector<RequestId>& ids, ConnectionId to);
     /// All of them whose policy is gone.
     void drop_if_gone();
-    void drop_for(const PolicyRef& policy, Ipv4Address remote);
+    void drop_for(const PolicyRef& policy,
+                  Ipv4Address remote,
+                  const std::optional<Ipv4Address>& remote_original);
 
     [[nodiscard]] const std::map<RequestId, Request>& all() const { return requests_; }
 
-    [[nodiscard]] bool pending_for(const PolicyRef& policy, const ProxyPair& proxies) const;
+    [[nodiscard]] bool pending_for(const PolicyRef& policy,
+                                   const ProxyPair& proxies,
+                                   const std::optional<Ipv4Address>& remote_original) const;
 
 private:
     void advance(Request& request);
@@ -51,6 +55,9 @@ private:
     void give_up(RequestId id, std::string_view reason);
     void initiate(Request& request);
     [[nodiscard]] IkeSa* usable_attempt(Ipv4Address local, Ipv4Address remote) const;
+    [[nodiscard]] std::optional<L4Port> port_of_station(Ipv4Address local,
+                                                        Ipv4Address remote,
+                                                        Ipv4Address original) const;
 
     Engine::State& core_;
     std::map<RequestId, Request> requests_;

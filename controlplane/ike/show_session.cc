@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/nat_path.h"
+#include "controlplane/ike/session_rows.h"
 #include "controlplane/ike/show.h"
 
 namespace viaduct::ike {
@@ -153,6 +154,52 @@ std::string show_session(const Engine::State& core, TimePoint now, bool detail) 
         }
         out += "\n";
     }
+    return out;
+}
+
+// IOS 12.4/15: `show dmvpn detail` has the session's lines in an order of its own, and what the socket between tunnel
+// interface and IPsec says.
+std::string show_dmvpn_session(const Engine& engine,
+                               TimePoint now,
+                               IfIndex tunnel,
+                               Ipv4Address local,
+                               Ipv4Address remote,
+                               const std::optional<Ipv4Address>& remote_original) {
+    const auto& core = engine.state();
+    Session session;
+    std::optional<L4Port> port;
+    for (const auto& [id, child] : core.children.all()) {
+        const auto& p = child->parameters;
+        if (p.policy.interface == tunnel && p.remote.address == remote &&
+            same_station(remote_original, p.remote_original)) {
+            session.flows[flow_of(p)].push_back(child.get());
+            port = p.udp_encapsulation ? std::optional(p.remote.port) : std::nullopt;
+        }
+    }
+    for (const auto& [id, sa] : core.ikes) {
+        if (sa->local.address == local && sa->remote.address == remote && (!port || sa->remote.port == *port)) {
+            session.ikes.push_back(sa.get());
+        }
+    }
+    if (session.ikes.empty() && session.flows.empty()) {
+        return "";
+    }
+    // IOS shows a pointer here: the number of the newest ISAKMP SA.
+    std::string out = fmt::format("Session: [0x{:08X}]\n", session.ikes.empty() ? 0 : session.ikes.back()->id.value());
+    for (const auto* sa : session.ikes) {
+        out += ike_line(*sa, now, true);
+    }
+    out += fmt::format("  Crypto Session Status: {}     \n", status_of(session));
+    out += fmt::format("  fvrf: (none),\tPhase1_id: {}\n",
+                       session.ikes.empty() ? "(none)" : session.ikes.back()->peer_id.text());
+    for (const auto& [flow, pairs] : session.flows) {
+        out += flow_text(core, pairs, now, true);
+        const auto& newest = *pairs.back();
+        out += fmt::format("   Outbound SPI : 0x{:8X}, transform : {}\n",
+                           newest.spi_out.value(),
+                           transform_text(newest.suite.cipher, newest.suite.auth));
+    }
+    out += fmt::format("    Socket State: {}\n\n", session.flows.empty() ? "Closed" : "Open");
     return out;
 }
 

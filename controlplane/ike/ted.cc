@@ -352,13 +352,8 @@ void Ted::accept(const Probe& probe, Ipv4Address peer, const Proxy& far) {
     acquire.local = request.local;
     acquire.peers = {peer};
     acquire.proxies = {request.local_proxy, far};
-    acquire.discovered = true;
-    const auto before = core_.last_connection;
+    acquire.discovery = number;
     core_.requests.add(acquire, std::nullopt);
-    if (core_.last_connection != before) {
-        debug(
-            "ISAKMP (0:{}): created new SA after peer-discovery with {}", number, peer.to_string());
-    }
     throw_away(probe.number, "I", request.destination);
     // What else was asked about and is answered by this.
     std::vector<Flow> answered;
@@ -390,7 +385,7 @@ void Ted::throw_away(ConnectionId number, std::string_view role, Ipv4Address pee
 }
 
 void Ted::on_request_failed(const Acquire& acquire) {
-    if (!acquire.discovered) {
+    if (acquire.discovery == 0) {
         return;
     }
     core_.counters.count(Counter::ted_not_negotiated);

@@ -225,6 +225,22 @@ void Transactions::on_timer_setup(ConnectionId ike) {
 
 // ── messages in ─────────────────────────────────────────────────────────────────────────────────
 
+std::optional<OpenedMessage> Transactions::open_answer(IkeSa& sa,
+                                                       const PacketIn& packet,
+                                                       const Header& header,
+                                                       Bytes& iv) {
+    auto message = open_message(core_, sa, iv, header, packet.payload);
+    if (message && !phase2_hash_fits(sa, header.message_id, *message, {})) {
+        core_.counters.count(Counter::bad_hash);
+        return std::nullopt;
+    }
+    if (message) {
+        sa.last_heard = core_.now;
+        core_.phase1.follow(sa, packet.local, packet.remote);
+    }
+    return message;
+}
+
 void Transactions::on_message(IkeSa& sa, const PacketIn& packet, const Header& header) {
     if (!sa.client) {
         core_.counters.count(Counter::unexpected_exchange);
@@ -247,14 +263,10 @@ void Transactions::on_message(IkeSa& sa, const PacketIn& packet, const Header& h
         return;
     }
     const bool ours = known != sa.client->transactions.end();
-    auto iv = ours ? known->second.iv
-                   : phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, header.message_id);
-    const auto message = open_message(core_, sa, iv, header, packet.payload);
+    auto iv = ours ? known->second.iv : Bytes{};
+    const auto message =
+        ours ? open_answer(sa, packet, header, iv) : open_first(core_, sa, packet, header, iv);
     if (!message) {
-        return;
-    }
-    if (!phase2_hash_fits(sa, header.message_id, *message, {})) {
-        core_.counters.count(Counter::bad_hash);
         return;
     }
     const auto* payload = message->chain.find(PayloadType::attributes);
@@ -271,8 +283,6 @@ void Transactions::on_message(IkeSa& sa, const PacketIn& packet, const Header& h
     t.order = ++sa.client->last_order;
     t.iv = std::move(iv);
     t.last_received.assign(packet.payload.begin(), packet.payload.end());
-    sa.last_heard = core_.now;
-    core_.phase1.follow(sa, packet.local, packet.remote);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: processing transaction payload from {}. message ID = {}",
                     sa.tag(),

@@ -27,6 +27,8 @@
 
 namespace viaduct::ike {
 
+struct OpenedMessage;  // core.h
+
 class Transactions {
 public:
     static constexpr unsigned kMaxLogins = 3;
@@ -74,6 +76,10 @@ private:
     void answer(IkeSa& sa, MessageId id, const ConfigBody& body);
     void on_body(IkeSa& sa, MessageId id, bool ours, const ConfigBody& body);
     bool make_room(RemoteClient& client);
+    std::optional<OpenedMessage> open_answer(IkeSa& sa,
+                                             const PacketIn& packet,
+                                             const Header& header,
+                                             Bytes& iv);
     void refuse(IkeSa& sa, std::string_view why);
     void send(IkeSa& sa, Transaction& t, MessageId id, const ConfigBody& body);
 

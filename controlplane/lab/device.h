@@ -63,6 +63,10 @@ public:
     /// `reload` was typed: the lab makes a new one from startup_text().
     [[nodiscard]] virtual bool reload_requested() const = 0;
     [[nodiscard]] virtual std::string startup_text() const = 0;
+
+    /// Before it is replaced: the neighbours are told.
+    virtual void leave(TimePoint /*now*/) {}
+
     /// nullptr for a fake.
     [[nodiscard]] virtual Router* router() = 0;
 };

@@ -1,5 +1,6 @@
 // The real Router as a Device: Router, Console and forwarding plane on memory ports, all on the lab's one thread.
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "controlplane/console/console.h"
@@ -60,7 +61,7 @@ public:
     explicit RouterDevice(const DeviceContext& context)
         : random_(context.seed),
           offload_(random_),
-          router_(random_, offload_, console_, options()) {
+          router_(random_, offload_, console_, options(context.spec.config_file)) {
         console_.attach(router_);
         console_.on_clock(context.now, context.wall);
         for (std::size_t i = 0; i < context.spec.ports.size(); ++i) {
@@ -137,6 +138,8 @@ public:
 
     [[nodiscard]] int console_descriptor() const override { return server_ ? server_->fd() : -1; }
 
+    void leave(TimePoint now) override { router_.leave(now); }
+
     [[nodiscard]] bool reload_requested() const override { return router_.reload_requested(); }
 
     [[nodiscard]] std::string startup_text() const override { return router_.startup_text(); }
@@ -144,9 +147,13 @@ public:
     [[nodiscard]] Router* router() override { return &router_; }
 
 private:
-    static RouterOptions options() {
+    static RouterOptions options(const std::string& config_file) {
         RouterOptions out;
         out.workers = 1;
+        out.read_file =
+            [folder = std::filesystem::path(config_file).parent_path()](const std::string& name) {
+                return read_text_file((folder / name).string());
+            };
         return out;
     }
 

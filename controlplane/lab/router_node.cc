@@ -107,10 +107,7 @@ void RouterNode::on_link(TimePoint, unsigned port, bool up) {
     }
 }
 
-void RouterNode::run(TimePoint now) {
-    if (!device_) {
-        return;
-    }
+void RouterNode::run_device(TimePoint now) {
     device_->run(now, lab_.wall());
     for (unsigned i = 0; i < ports_.size(); ++i) {
         for (auto& frame : device_->take_frames(i)) {
@@ -118,7 +115,16 @@ void RouterNode::run(TimePoint now) {
                 now, ports_[i].attachment, std::make_shared<const Bytes>(std::move(frame)));
         }
     }
+}
+
+void RouterNode::run(TimePoint now) {
+    if (!device_) {
+        return;
+    }
+    run_device(now);
     if (device_->reload_requested()) {
+        device_->leave(now);
+        run_device(now);
         power_off();
         // What was refused at the first start is refused again; the operator has read it.
         problems_.clear();

@@ -52,6 +52,7 @@ private:
     };
 
     Result<void> open_console();
+    void run_device(TimePoint now);
 
     Lab& lab_;
     Poller& poller_;

@@ -26,6 +26,11 @@ struct Nbma {
     auto operator<=>(const Nbma&) const = default;
 };
 
+/// Two names of perhaps one station: an address behind a NAT may be known or not.
+inline bool same_station(const Nbma& a, const Nbma& b) {
+    return a.address == b.address && (!a.original || !b.original || a.original == b.original);
+}
+
 enum class EntryType : std::uint8_t {
     configured,  // static; never expires
     dynamic,  // registered with us, resolved, or learned from a request

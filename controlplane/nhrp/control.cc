@@ -82,7 +82,7 @@ void Engine::on_purge_request(Received& r) {
     auto& tunnel = r.tunnel;
     const auto index = tunnel.interface.index;
     // Only from whom we deal with.
-    const bool known = !cache_.of_nbma(index, r.from).empty();
+    const bool known = !cache_.of_nbma(index, r.from()).empty();
     for (const auto& cie : r.packet.cies) {
         const auto address = cie.protocol.value_or(r.packet.source_protocol);
         const unsigned length =
@@ -92,7 +92,8 @@ void Engine::on_purge_request(Received& r) {
         if (entry == nullptr) {
             continue;
         }
-        const bool owner = address == r.packet.source_protocol && entry->nbma.address == r.from;
+        const bool owner =
+            address == r.packet.source_protocol && same_station(entry->nbma, r.sender);
         const bool learned = entry->type == EntryType::dynamic && !entry->registered;
         if (entry->type == EntryType::configured || entry->type == EntryType::local ||
             !(owner || (known && learned))) {
@@ -108,7 +109,7 @@ void Engine::on_purge_request(Received& r) {
     }
     send(r.now,
          tunnel,
-         {r.packet.source_protocol, {r.from, std::nullopt}},
+         {r.packet.source_protocol, r.sender},
          make_reply(tunnel, r.packet, PacketType::purge_reply),
          "Send");
 }
@@ -203,7 +204,7 @@ void Engine::on_traffic_indication(Received& r) {
     const auto route = routes_.lookup(flow->destination);
     const bool by_tunnel = route && route->out == interface.index;
     if (!interface.nhrp.shortcut || !by_tunnel || flow->destination == interface.address ||
-        flow->destination.is_multicast() || cache_.of_nbma(interface.index, r.from).empty()) {
+        flow->destination.is_multicast() || cache_.of_nbma(interface.index, r.from()).empty()) {
         drop(tunnel, Drop::redirect_ignored);
         return;
     }

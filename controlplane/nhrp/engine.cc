@@ -52,11 +52,6 @@ bool needs_restart(const Interface& a, const Interface& b) {
            a.nhrp.network_id != b.nhrp.network_id;
 }
 
-/// Two names of perhaps one station: an address behind a NAT may be known or not.
-bool same_station(const Nbma& a, const Nbma& b) {
-    return a.address == b.address && (!a.original || !b.original || a.original == b.original);
-}
-
 }  // namespace
 
 std::string_view to_string(Drop drop) {

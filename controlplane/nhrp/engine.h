@@ -17,7 +17,8 @@
 //   W waiting      not wanted: the cluster has as many better ones as `max-connections` allows
 //   E expecting    registrations are sent, after 1, 2, 4 … 64 s without an answer; then every 64 s
 //   R responding   registered; again after a third of the hold time (or `registration timeout`), and as
-//                  soon as the tunnel to it comes up again; six unanswered in a row: E
+//                  soon as the tunnel to it comes up again; six unanswered in a row: E, and SAs that stand
+//                  are built anew (the server may have lost them in a restart)
 //
 // Entry states (cache.h): incomplete ──reply, SA stands──► dynamic ──hold time──► gone
 //                             └──reply, no SA yet──► waiting_for_sa ──SA up──► dynamic
@@ -154,6 +155,13 @@ struct ReleaseTunnel {
     Nbma nbma_remote;
 };
 
+/// The far end does not answer although SAs stand: it may have lost them. End them and build new ones.
+struct ResetTunnel {
+    IfIndex tunnel;
+    Ipv4Address nbma_local;
+    Nbma nbma_remote;
+};
+
 struct InstallRoute {
     IfIndex tunnel;
     Ipv4Prefix prefix;
@@ -174,6 +182,7 @@ using Action = std::variant<SendPacket,
                             SetMulticastPeers,
                             RequestTunnel,
                             ReleaseTunnel,
+                            ResetTunnel,
                             InstallRoute,
                             RemoveRoute>;
 
@@ -253,8 +262,13 @@ public:
     /// All tunnel interfaces that speak NHRP and are up, each time anything of them changed.
     void configure(TimePoint now, const std::vector<Interface>& interfaces);
     /// A GRE payload of protocol 0x2001 from the outer address nbma_source; on a protected interface it
-    /// came through an SA.
-    void on_packet(TimePoint now, IfIndex tunnel, Ipv4Address nbma_source, BytesView nhrp);
+    /// came through an SA, and nat_original is the sender's own address where that SA's IKE knows it to be
+    /// behind a NAT.
+    void on_packet(TimePoint now,
+                   IfIndex tunnel,
+                   Ipv4Address nbma_source,
+                   BytesView nhrp,
+                   std::optional<Ipv4Address> nat_original = std::nullopt);
     /// A packet for packet_destination goes out of the tunnel, and its next hop (phase 2) or, with a route
     /// to the interface itself, its destination has no adjacency. The packet should be sent again after
     /// the actions: it then goes by the hub.
@@ -322,6 +336,12 @@ public:
 
     [[nodiscard]] bool sa_stands(Ipv4Address local, const Nbma& remote) const;
     [[nodiscard]] std::optional<Sa> sa(Ipv4Address local, const Nbma& remote) const;
+
+    /// An entry of this tunnel needs SAs with the station.
+    [[nodiscard]] bool wants_tunnel(IfIndex tunnel, const Nbma& remote) const {
+        return peers_.contains({tunnel, remote});
+    }
+
     [[nodiscard]] std::vector<Nbma> multicast_peers(IfIndex tunnel) const;
 
     [[nodiscard]] std::size_t delayed_requests() const { return delayed_.size(); }
@@ -358,10 +378,12 @@ private:
     struct Received {
         TimePoint now;
         Tunnel& tunnel;
-        Ipv4Address from;
+        Nbma sender;  // of the last hop
         Packet packet;
         std::size_t size = 0;
         BytesView raw;
+
+        [[nodiscard]] Ipv4Address from() const { return sender.address; }
     };
 
     struct Hop {
@@ -393,7 +415,7 @@ private:
     struct Delayed {
         IfIndex tunnel;
         Nbma requester;
-        Ipv4Address from;
+        Nbma sender;
         Packet request;
         std::size_t size = 0;
     };
@@ -511,7 +533,7 @@ private:
     void end_resolution(const TargetKey& key);
     void on_resolution_request(Received& r);
     void process_resolution_request(Received& r, const Nbma& requester);
-    [[nodiscard]] Verdict decide(Tunnel& in, Ipv4Address destination, Ipv4Address from);
+    [[nodiscard]] Verdict decide(Tunnel& in, Ipv4Address destination, const Nbma& sender);
     void delay_request(Received& r, const Nbma& requester);
     void process_delayed(TimePoint now, Tunnel& tunnel, const Nbma& remote);
     void answer(Received& r, const Nbma& requester, const Verdict& verdict);

@@ -87,7 +87,11 @@ bool Engine::admit(TimePoint now, Tunnel& tunnel, Ipv4Address from) {
     return true;
 }
 
-void Engine::on_packet(TimePoint now, IfIndex index, Ipv4Address from, BytesView nhrp) {
+void Engine::on_packet(TimePoint now,
+                       IfIndex index,
+                       Ipv4Address from,
+                       BytesView nhrp,
+                       std::optional<Ipv4Address> nat_original) {
     auto* tunnel = find_tunnel(index);
     if (tunnel == nullptr || !admit(now, *tunnel, from)) {
         return;
@@ -97,7 +101,12 @@ void Engine::on_packet(TimePoint now, IfIndex index, Ipv4Address from, BytesView
         complain(now, *tunnel, from, drop_of(parsed.error()));
         return;
     }
-    Received r{now, *tunnel, from, std::move(*parsed), nhrp.size(), nhrp};
+    const bool first_hop = parsed->hop_count == 255 && is_request(parsed->type) &&
+                           from != parsed->source_nbma && !parsed->source_nbma.is_unspecified();
+    if (!nat_original && first_hop) {
+        nat_original = parsed->source_nbma;  // in the clear: by its own word
+    }
+    Received r{now, *tunnel, {from, nat_original}, std::move(*parsed), nhrp.size(), nhrp};
     ++tunnel->traffic.received.at(static_cast<std::size_t>(r.packet.type));
     const bool to_us = addressee(r.packet) == tunnel->interface.address;
     log_.debug(Debug::nhrp,
@@ -133,8 +142,8 @@ bool Engine::authenticated(Received& r) {
     if (extension != nullptr && authentication_matches(*extension, password)) {
         return true;
     }
-    log_.debug(Debug::nhrp, "NHRP: Authentication failed for packet from {}", r.from.to_string());
-    complain(r.now, r.tunnel, r.from, Drop::authentication_failed);
+    log_.debug(Debug::nhrp, "NHRP: Authentication failed for packet from {}", r.from().to_string());
+    complain(r.now, r.tunnel, r.from(), Drop::authentication_failed);
     send_error(r, ErrorCode::authentication_failure, 0);
     return false;
 }
@@ -214,7 +223,7 @@ bool Engine::record_transit(Received& r, Tunnel& out, ExtensionType which) {
     }
     auto cies = parse_cies(extension->data);
     if (!cies) {
-        complain(r.now, r.tunnel, r.from, Drop::malformed);
+        complain(r.now, r.tunnel, r.from(), Drop::malformed);
         return false;
     }
     const bool seen = std::ranges::any_of(*cies, [&](const Cie& cie) {
@@ -298,7 +307,7 @@ void Engine::forward_towards(Received& r, Ipv4Address destination) {
         hop = route->next_hop.is_unspecified() ? destination : route->next_hop;
     }
     const auto* entry = cache_.find_host(out, hop);
-    const bool back = entry != nullptr && entry->nbma == Nbma{r.from, std::nullopt};
+    const bool back = entry != nullptr && same_station(entry->nbma, r.sender);
     if (entry == nullptr || !entry->complete() || back) {
         drop(r.tunnel, Drop::no_route);
         return;
@@ -328,7 +337,7 @@ void Engine::send_error(Received& r, ErrorCode code, std::uint16_t offset) {
     error.source_protocol = r.tunnel.interface.address;
     error.destination_protocol = r.packet.source_protocol;
     error.contents.assign(r.raw.begin(), r.raw.end());
-    send(r.now, r.tunnel, {r.packet.source_protocol, {r.from, std::nullopt}}, error, "Send");
+    send(r.now, r.tunnel, {r.packet.source_protocol, r.sender}, error, "Send");
 }
 
 void Engine::on_error_indication(Received& r) {

@@ -187,6 +187,11 @@ void Engine::on_registration_timer(TimePoint now, Tunnel& tunnel, Server& server
     if (server.unanswered >= kServerDownAfter) {
         set_server_state(now, tunnel, server, ServerState::expecting, "no registration reply");
     }
+    if (server.unanswered == kServerDownAfter && tunnel.interface.protection && server.nbma &&
+        ready(tunnel, *server.nbma)) {
+        actions_.emplace_back(
+            ResetTunnel{tunnel.interface.index, tunnel.interface.nbma, *server.nbma});
+    }
     send_registration(now, tunnel, server);
     choose_servers(now, tunnel);
 }
@@ -285,7 +290,7 @@ void Engine::on_registration_request(Received& r) {
     const auto nbma = requester_of(r);
     Packet reply = make_reply(r.tunnel, r.packet, PacketType::registration_reply);
     if (reply.cies.empty()) {
-        complain(r.now, r.tunnel, r.from, Drop::malformed);
+        complain(r.now, r.tunnel, r.from(), Drop::malformed);
         return;
     }
     for (auto& cie : reply.cies) {

@@ -169,9 +169,9 @@ Nbma Engine::requester_of(const Received& r) {
     }
     const auto* transit = packet.find(ExtensionType::forward_transit);
     const bool direct = transit == nullptr || transit->data.empty();
-    if (direct && packet.hop_count == 255 && r.from != packet.source_nbma) {
+    if (direct && packet.hop_count == 255 && r.from() != packet.source_nbma) {
         return {
-            r.from,
+            r.from(),
             packet.source_nbma.is_unspecified() ? std::nullopt : std::optional{packet.source_nbma}};
     }
     return plain;
@@ -185,7 +185,7 @@ Nbma Engine::reachable(const Tunnel& tunnel, const Nbma& station) {
     return station;
 }
 
-Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address from) {
+Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, const Nbma& sender) {
     Verdict verdict;
     const auto& interface = in.interface;
     if (destination == interface.address) {
@@ -219,7 +219,7 @@ Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address 
             verdict.entry = entry;
             return verdict;
         }
-        if (own_client && entry->nbma != Nbma{from, std::nullopt}) {
+        if (own_client && !same_station(entry->nbma, sender)) {
             verdict.kind = Verdict::Kind::forward;
             verdict.entry = entry;
             verdict.hop = {next, entry->nbma};
@@ -228,7 +228,7 @@ Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address 
     }
     // A hub behind a hub: its server may know.
     const auto server = server_hop(way, destination);
-    if (server && server->nbma.address != from) {
+    if (server && server->nbma.address != sender.address) {
         verdict.kind = Verdict::Kind::forward;
         verdict.hop = *server;
     }
@@ -238,11 +238,11 @@ Engine::Verdict Engine::decide(Tunnel& in, Ipv4Address destination, Ipv4Address 
 void Engine::on_resolution_request(Received& r) {
     const auto requester = reachable(r.tunnel, requester_of(r));
     if (requester.address == r.tunnel.interface.nbma || r.packet.source_protocol.is_unspecified()) {
-        complain(r.now, r.tunnel, r.from, Drop::spoofed_source);
+        complain(r.now, r.tunnel, r.from(), Drop::spoofed_source);
         return;
     }
     const auto& interface = r.tunnel.interface;
-    const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.from);
+    const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.sender);
     const bool is_egress = verdict.kind == Verdict::Kind::answer_own;
     if (is_egress && !ready(r.tunnel, requester)) {
         delay_request(r, requester);
@@ -282,16 +282,15 @@ void Engine::delay_request(Received& r, const Nbma& requester) {
         requester.address.to_string());
     if (requester.original) {
         // We cannot build a tunnel to it: it must build one to us, so it has to have the answer first.
-        if (const auto* back = cache_.of_nbma(interface.index, r.from).empty()
-                                   ? nullptr
-                                   : cache_.of_nbma(interface.index, r.from).front()) {
+        const auto back = cache_.of_nbma(interface.index, r.from());
+        if (!back.empty()) {
             Received copy = r;
-            const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.from);
-            answer(copy, back->nbma, verdict);
+            const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.sender);
+            answer(copy, r.sender.original ? r.sender : back.front()->nbma, verdict);
         }
     }
     const auto id = ++last_delayed_id_;
-    delayed_[id] = {interface.index, requester, r.from, r.packet, r.size};
+    delayed_[id] = {interface.index, requester, r.sender, r.packet, r.size};
     delayed_by_peer_[peer].push_back(id);
     timers_.set({Timer::delayed, interface.index, id}, r.now + kDelayedLife);
     if (delayed_by_peer_[peer].size() == 1) {
@@ -324,13 +323,13 @@ void Engine::process_delayed(TimePoint now, Tunnel& tunnel, const Nbma& remote) 
                    "NHRP: No need to delay processing of resolution event nbma src:{} nbma dst:{}",
                    tunnel.interface.nbma.to_string(),
                    item.requester.address.to_string());
-        Received r{now, tunnel, item.from, item.request, item.size, {}};
+        Received r{now, tunnel, item.sender, item.request, item.size, {}};
         process_resolution_request(r, item.requester);
     }
 }
 
 void Engine::process_resolution_request(Received& r, const Nbma& requester) {
-    const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.from);
+    const auto verdict = decide(r.tunnel, r.packet.destination_protocol, r.sender);
     const auto netid = [](const Tunnel* tunnel) {
         return tunnel == nullptr ? 0U : tunnel->interface.nhrp.network_id.value_or(0);
     };
@@ -451,7 +450,7 @@ void Engine::answer(Received& r, const Nbma& requester, const Verdict& verdict) 
     // An answer for somebody else's client goes back the way the question came.
     Hop to{r.packet.source_protocol, requester};
     if (!ready(tunnel, requester)) {
-        to.nbma = {r.from, std::nullopt};
+        to.nbma = r.sender;
     }
     send(r.now, tunnel, to, reply, "Send");
 }
@@ -465,7 +464,7 @@ void Engine::refuse(Received& r, CieCode code) {
     cie.holding_time_s = static_cast<std::uint16_t>(
         std::chrono::duration_cast<std::chrono::seconds>(kIncompleteLife).count());
     reply.cies = {cie};
-    send(r.now, r.tunnel, {r.packet.source_protocol, {r.from, std::nullopt}}, reply, "Send");
+    send(r.now, r.tunnel, {r.packet.source_protocol, r.sender}, reply, "Send");
 }
 
 // ---- Being answered ----------------------------------------------------------------------------------

@@ -47,6 +47,9 @@ void RouterCore::run_timers() {
     if (eigrp.next_deadline() <= now) {
         eigrp.on_time(now);
     }
+    if (keepalives.next_deadline() <= now) {
+        keepalives.on_time(now);
+    }
     if (dhcp_client.next_deadline() <= now) {
         dhcp_client.on_time(now);
     }
@@ -56,6 +59,7 @@ void RouterCore::run_timers() {
 }
 
 void RouterCore::carry() {
+    carry_keepalives();
     carry_dhcp();
     // One engine's actions may wake another; each pass carries what is there, and few passes settle it.
     constexpr int kPasses = 4;
@@ -123,10 +127,16 @@ void RouterCore::carry_ike() {
                               [this](const ike::RemoveChild& a) { protection.remove(a); },
                               [this](const ike::MoveChild& a) { protection.move(a); },
                               [this](const ike::ChildState& a) {
-                                  if (a.policy.crypto_map.empty()) {
+                                  // The station as GRE sees it: behind a NAT that is, in tunnel mode,
+                                  // not IKE's peer. Down says that none stands: not while one does.
+                                  const auto remote = a.proxies.remote.address;
+                                  const bool stands =
+                                      !a.up && ike.child_stands(
+                                                   a.policy.interface, remote, a.remote_original);
+                                  if (a.policy.crypto_map.empty() && !stands) {
                                       nhrp.on_tunnel_state(now,
                                                            a.local,
-                                                           a.remote,
+                                                           remote,
                                                            a.up ? nhrp::Engine::TunnelState::up
                                                                 : nhrp::Engine::TunnelState::down,
                                                            a.remote_original);

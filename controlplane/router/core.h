@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,14 @@
 #include "controlplane/ike/engine.h"
 #include "controlplane/ip/packet.h"
 #include "controlplane/nhrp/engine.h"
+#include "controlplane/nhrp/exec.h"
 #include "controlplane/rib/rib.h"
 #include "controlplane/router/forwarding.h"
 #include "controlplane/router/interfaces.h"
 #include "controlplane/router/nat.h"
 #include "controlplane/router/protection.h"
 #include "controlplane/router/router.h"
+#include "controlplane/router/tunnel_keepalive.h"
 
 namespace viaduct {
 
@@ -42,6 +45,19 @@ public:
 
     [[nodiscard]] std::optional<nhrp::Route> lookup(Ipv4Address destination) const override;
     [[nodiscard]] std::string interface_name(IfIndex index) const override;
+
+private:
+    const RouterCore& router_;
+};
+
+/// What `show dmvpn` asks IKE.
+class DmvpnIpsecView final : public nhrp::IpsecView {
+public:
+    explicit DmvpnIpsecView(const RouterCore& router) : router_(router) {}
+
+    [[nodiscard]] Phase phase(Ipv4Address local, const nhrp::Nbma& remote) const override;
+    [[nodiscard]] std::string session(const nhrp::Interface& interface,
+                                      const nhrp::Nbma& remote) const override;
 
 private:
     const RouterCore& router_;
@@ -72,12 +88,15 @@ struct RouterCore {
     ike::Engine ike;
     aaa::Engine aaa;
     NhrpRouteLookup nhrp_routes;
+    DmvpnIpsecView dmvpn_ipsec;
     nhrp::Engine nhrp;
     eigrp::Engine eigrp;
+    TunnelKeepalives keepalives;
+    std::set<IfIndex> keepalives_refused;  // protected tunnels of which it was said
     dhcp::Client dhcp_client;
     dhcp::Server dhcp_server;
     std::map<IfIndex, dhcp::Lease> leases;
-    bool reconcile_wanted = false;  // a lease came or went
+    bool reconcile_wanted = false;  // a lease came or went, a keepalive brought a tunnel up or down
 
     /// What NHRP said of the stations behind a multipoint tunnel, by protocol address.
     struct TunnelAdjacency {
@@ -87,6 +106,7 @@ struct RouterCore {
 
     std::map<std::pair<IfIndex, Ipv4Address>, TunnelAdjacency> tunnel_adjacencies;
     std::map<IfIndex, std::vector<Station>> multicast_peers;
+    std::map<IfIndex, Ipv4Address> best_servers;  // by which what is not resolved goes
     std::uint64_t routes_told = 0;  // rib generation that EIGRP and NHRP know
     TimePoint next_usage_report{};
     std::map<IfIndex, InterfaceStatus> interfaces;
@@ -112,7 +132,11 @@ struct RouterCore {
     std::vector<L4Port> published_esp_udp_ports;
     std::size_t most_xlates = 0;  // `show xlate` of a PIX
     ios::ExecRows rows;
+    std::optional<std::map<std::string, config::Trustpoint>> trustpoints_read;  // nullopt: read them again
     TimePoint next_refresh{};
+    TimePoint reconcile_at = kNever;  // what is said on interfaces that go must be out first
+    bool nhrp_debugged =
+        false;  // the dataplane tells of packets within one fabric for debug's sake
     bool refresh_wanted = false;
     std::uint64_t punts_dropped = 0;
 
@@ -158,6 +182,8 @@ struct RouterCore {
 
     // ── tunnels.cc ──
     void configure_nhrp();
+    void configure_keepalives();
+    void carry_keepalives();
     void carry_nhrp();
     void on_nhrp_packet(const dataplane::Punt& punt);
     void on_resolve(dataplane::Punt& punt);
@@ -166,12 +192,22 @@ struct RouterCore {
                              const InterfaceStatus& at,
                              const config::InterfaceConfig& config,
                              dataplane::NextHop& hop);
+    [[nodiscard]] std::vector<Ipv4Address> servers_by_worth(
+        IfIndex tunnel, const config::InterfaceConfig& config) const;
+    void follow_best_servers();
+    /// Multipoint tunnels of one source that share a profile share its SAs: all by the name of the first of them,
+    /// which is the one that IKE takes a peer's proposal for.
+    [[nodiscard]] IfIndex protection_owner(IfIndex tunnel) const;
+    [[nodiscard]] std::optional<ike::PolicyRef> tunnel_policy(IfIndex tunnel) const;
+    void release_tunnel(IfIndex tunnel, const nhrp::Nbma& remote);
     [[nodiscard]] dataplane::SlotId slot_of(IfIndex tunnel, const Station& station);
     void request_tunnel(IfIndex tunnel, const Station& station);
 
     // ── routing.cc ──
     void configure_eigrp();
     void carry_eigrp();
+    /// Tells the neighbours on interfaces that `wanted` takes away. False: there are none.
+    bool say_goodbyes(const config::RunningConfig& wanted);
     void send_eigrp(const eigrp::SendPacket& action);
     void tell_routes();
 
@@ -184,7 +220,7 @@ struct RouterCore {
     void on_client_configured(const ike::ClientConfigured& given);
     /// What was given to an EzVPN client that translates; nullptr: it is down, or of another mode.
     [[nodiscard]] const ike::ClientConfigured* translating_client(const std::string& name) const;
-    [[nodiscard]] std::uint8_t nat_side_of(const config::InterfaceConfig& interface) const;
+    [[nodiscard]] std::uint8_t translation_side(const config::InterfaceConfig& interface) const;
     void add_client_translations(NatPlan& plan);
     void add_client_addresses(std::vector<rib::Route>& local) const;
     void publish_esp_udp_ports();

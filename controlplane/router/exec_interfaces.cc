@@ -56,6 +56,10 @@ void tunnel_lines(const RouterCore& router,
                   const config::InterfaceConfig& config,
                   std::string& out) {
     const auto& tunnel = config.tunnel;
+    out += config.keepalive_period_s ? fmt::format("  Keepalive set ({} sec), retries {}\n",
+                                                   *config.keepalive_period_s,
+                                                   config.keepalive_retries)
+                                     : std::string("  Keepalive not set\n");
     const auto source =
         status.tunnel_source ? status.tunnel_source->to_string() : std::string("UNKNOWN");
     out += fmt::format("  Tunnel source {}", source);

@@ -33,9 +33,9 @@ PixSides sides_of(const RouterCore& router) {
         if (found == router.model.interfaces.end()) {
             continue;
         }
-        if (found->second.nat_side == config::NatSide::inside) {
+        if (nat_side_of(router.model, found->second) == config::NatSide::inside) {
             sides.inside = name;
-        } else if (found->second.nat_side == config::NatSide::outside) {
+        } else if (router.model.pix_security.at(name) == 0) {
             sides.outside = name;
         }
     }

@@ -28,6 +28,8 @@ struct InterfaceStatus {
     TimePoint changed{};
     // Tunnels:
     std::optional<Ipv4Address> tunnel_source;
+    /// Nothing but unanswered keepalives holds the line protocol down: packets may still come in.
+    bool held_down = false;
     std::uint32_t flaps = 0;
 
     [[nodiscard]] std::optional<Ipv4Address> primary() const {

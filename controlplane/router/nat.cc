@@ -36,6 +36,9 @@ public:
         for (const auto& rule : nat().static_rules) {
             add_static(rule);
         }
+        if (around_.model.dialect == config::Dialect::pix) {
+            close();
+        }
         add_times();
         return std::move(plan_);
     }
@@ -99,6 +102,7 @@ private:
         out.range = range_of(rule);
         if (nat().pix_semantics) {
             out.out = pix_way_out(rule);
+            out.overload = true;
         }
         plan_.lines.push_back({rule, {}});
         if (!rule.interface && !out.range.first.is_unspecified()) {
@@ -223,6 +227,33 @@ private:
         }
     }
 
+    // ── a PIX's fail-closed side ──
+    void close() {
+        for (const auto& [name, interface] : around_.model.interfaces) {
+            const auto index = index_of(name);
+            if (index && nat_side_of(around_.model, interface) == config::NatSide::outside) {
+                plan_.policy.gates.push_back({*index, {}});
+                plan_.gate_lists.push_back(interface.access_group_in);
+            }
+        }
+        // PIX-3-305005, "No translation group found": what no nat line names is not sent, but for what `nat 0` exempts.
+        std::vector<AclRule> rules;
+        for (const auto& [name, list] : plan_.access_lists) {
+            for (const auto& line : list) {
+                if (!line.permit && std::find(rules.begin(), rules.end(), line) == rules.end()) {
+                    rules.push_back(line);
+                }
+            }
+        }
+        rules.push_back(AclRule{.permit = true});
+        NatDynamic rest;
+        const std::string key = "(no translation group)";
+        rest.id = ids_.of(key);
+        plan_.access_lists[key] = std::move(rules);
+        plan_.lists.push_back(key);
+        plan_.policy.dynamics.push_back(rest);
+    }
+
     // ── static rules ──
     void add_static(const NatStaticRule& rule) {
         const auto global =
@@ -288,6 +319,24 @@ private:
 };
 
 }  // namespace
+
+config::NatSide nat_side_of(const config::RunningConfig& model,
+                            const config::InterfaceConfig& interface) {
+    if (model.dialect != config::Dialect::pix) {
+        return interface.nat_side;
+    }
+    int highest = -1;
+    std::string inside;
+    for (const auto& [port, name] : model.pix_names) {
+        const auto level = model.pix_security.find(name);
+        if (level != model.pix_security.end() && level->second > highest) {
+            highest = level->second;
+            inside = port;
+        }
+    }
+    return config::InterfaceName::parse(inside) == interface.name ? config::NatSide::inside
+                                                                  : config::NatSide::outside;
+}
 
 std::vector<AclRule> acl_rules_of(const config::AccessList& list) {
     std::vector<AclRule> rules;

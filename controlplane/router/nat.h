@@ -11,11 +11,14 @@
 // A rule whose address is not known (interface without a lease, pool that is not defined) stands with the address
 // 0.0.0.0: what it matches is dropped, never sent with its inside address. A static translation to such an interface waits.
 //
-// PIX: the same, and the policy is closed: nothing passes from outside to inside that is not of a connection that
-// began inside, or permitted by the access list of the outside interface and meant for a `static`.
+// PIX: the interface of the highest security level is inside, all others are outside and gates: nothing passes there
+// that is not of a connection that began inside, or permitted by the interface's access list. What goes out and fits
+// neither a `nat` line nor `nat … 0` is dropped ("No translation group found"). A range of global addresses is shared by
+// ports, so that every connection is known; a PIX gives whole addresses.
 //
 // Not supported, and said in NatPlan::problems: in a route map, deny lines in a list of a deny entry, deny entries for
-// one interface before a permit entry for any, prefix lists; `type rotary` (the pool is used in order).
+// one interface before a permit entry for any, prefix lists; `type rotary` (the pool is used in order). PIX: connections
+// that begin on an interface between the lowest and the highest level; `timeout half-closed`; limits of connections.
 #pragma once
 
 #include <cstdint>
@@ -61,10 +64,15 @@ struct NatPlan {
     std::vector<std::string> lists;  // one for each of policy.dynamics: a key of access_lists
     std::map<std::string, std::vector<dataplane::AclRule>> access_lists;
     std::vector<NatLine> lines;
+    std::vector<std::string> gate_lists;  // one for each of policy.gates; empty: none
     /// Global addresses on connected networks: ARP answers for them.
     std::map<IfIndex, std::vector<dataplane::NatRange>> aliases;
     std::vector<std::string> problems;  // sentences for the log
 };
+
+/// The side of translation that an interface is on.
+config::NatSide nat_side_of(const config::RunningConfig& model,
+                            const config::InterfaceConfig& interface);
 
 NatPlan compile_nat(const NatSurroundings& surroundings, NatIds& ids);
 

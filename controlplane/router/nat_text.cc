@@ -162,6 +162,8 @@ std::vector<NatSession> xlates_of(std::vector<NatSession> sessions) {
                           s.inside_local,
                           s.inside_local_port);
     };
+    // A connection over a static translation is no xlate of its own.
+    std::erase_if(sessions, [](const NatSession& s) { return s.rule == 0 && !s.is_static; });
     // Of several sessions the one that was used last speaks for all.
     std::sort(sessions.begin(), sessions.end(), [&key](const NatSession& a, const NatSession& b) {
         return key(a) != key(b) ? key(a) < key(b) : b.last_used < a.last_used;

@@ -79,12 +79,33 @@ void Protection::bind(Flow& flow, ike::ChildId child, SaIndex sa) {
     plane_.set_slot(flow.slot, sa);
 }
 
+/// A hub behind a NAT is configured by its outer address, and known by both once IKE has seen the inner one:
+/// the same station, the same slot.
+std::optional<Protection::FlowKey> Protection::known_as_outer(const FlowKey& key) const {
+    if (!key.peer.original || flows_.contains(key)) {
+        return std::nullopt;
+    }
+    auto outer = key;
+    outer.peer.original.reset();
+    const auto found = flows_.find(outer);
+    if (found == flows_.end() || !found->second.configured) {
+        return std::nullopt;
+    }
+    const auto child = children_.find(found->second.outbound);
+    const bool same =
+        child == children_.end() || child->second.parameters.remote_original == key.peer.original;
+    return same ? std::optional(outer) : std::nullopt;
+}
+
 dataplane::SlotId Protection::tunnel_slot(const ProtectedTunnel& tunnel, const Station& peer) {
     tunnels_[tunnel.interface] = tunnel;
     FlowKey key;
     key.policy.interface = tunnel.interface;
     key.policy.ipsec_profile = tunnel.profile;
     key.peer = peer;
+    if (const auto outer = known_as_outer(key)) {
+        return flows_.at(*outer).slot;
+    }
     auto& wanted = flow(key);
     wanted.configured = true;
     tunnel_slots_[wanted.slot] = {tunnel.interface, peer};
@@ -114,7 +135,12 @@ Protection::FlowKey Protection::flow_key_of(const ike::ChildParameters& child) c
     FlowKey key;
     key.policy = child.policy;
     if (child.policy.crypto_map.empty() && child.policy.ezvpn.empty()) {
-        key.peer = {child.remote.address, child.remote_original};
+        // In tunnel mode GRE's own addresses are inside, and a NAT does not see them.
+        key.peer = {child.tunnel_mode ? child.proxies.remote.address : child.remote.address,
+                    child.remote_original};
+        if (const auto outer = known_as_outer(key)) {
+            return *outer;
+        }
     } else {
         key.proxies = child.proxies;
     }
@@ -138,6 +164,7 @@ std::optional<ike::Acquire> Protection::acquire_tunnel(IfIndex tunnel, const Sta
     acquire.proxies.local = {settings.source, host, kProtoGre, 0};
     acquire.proxies.remote = {peer.address, host, kProtoGre, 0};
     acquire.transport = true;
+    acquire.remote_original = peer.original;
     return acquire;
 }
 

@@ -135,6 +135,7 @@ private:
     class Compiler;
 
     Flow& flow(const FlowKey& key);
+    [[nodiscard]] std::optional<FlowKey> known_as_outer(const FlowKey& key) const;
     void drop_flow(const FlowKey& key);
     /// The place of a negotiated flow among the rules of its policy.
     [[nodiscard]] std::uint64_t flow_priority(const ike::ChildParameters& child);

@@ -86,6 +86,8 @@ void RouterCore::on_punt(dataplane::Punt& punt) {
         nhrp.on_redirect(now, punt.in, punt.out, punt.nbma, punt.packet);
         break;
     case PuntReason::gre_keepalive:
+        keepalives.on_answer(punt.in);
+        break;
     case PuntReason::options:
     case PuntReason::kCount:
         ++punts_dropped;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/router/core.h"
+#include "controlplane/router/trustpoints.h"
 
 namespace viaduct {
 
@@ -134,6 +135,7 @@ const config::InterfaceConfig* RouterCore::settings(IfIndex index) const {
 }
 
 void RouterCore::reconcile() {
+    reconcile_at = kNever;
     for (const auto& [name, config] : model.interfaces) {
         index_of(name);
     }
@@ -146,6 +148,7 @@ void RouterCore::reconcile() {
     // Tunnels need routes to their destinations, so they are looked at again once the routes are there.
     update_interfaces();
     update_connected_routes();
+    update_static_routes();
     configure_engines();
     publish_interfaces();
     publish_esp_udp_ports();
@@ -159,6 +162,11 @@ void RouterCore::refresh() {
     next_refresh = now + kRefreshEvery;
     watch_nat();
     bool changed = false;
+    // IOS: `debug nhrp` shows what is forwarded within a fabric, whether or not anybody is redirected.
+    if (const bool debugged = log.enabled(Debug::nhrp); debugged != nhrp_debugged) {
+        nhrp_debugged = debugged;
+        publish_interfaces();
+    }
     for (auto& [index, status] : interfaces) {
         if (auto* port = plane.port(index);
             port != nullptr && port->link_up() != status.port_link) {
@@ -212,6 +220,8 @@ void RouterCore::update_status(InterfaceStatus& status, const config::InterfaceC
             up = up && config.tunnel.destination &&
                  !rib.look_up(*config.tunnel.destination).paths.empty();
         }
+        status.held_down = up && config.keepalive_period_s && keepalives.down(status.index);
+        up = up && !status.held_down;
     } else if (config.name.is_ethernet()) {
         up = up && status.has_port && status.port_link;
     } else if (config.name.type != InterfaceType::loopback) {
@@ -239,6 +249,7 @@ void RouterCore::update_interfaces() {
             // `no interface Tunnel0`, or a port without a line in the file.
             status.admin_up = false;
             status.line_up = false;
+            status.held_down = false;
             status.addresses.clear();
             continue;
         }
@@ -348,7 +359,7 @@ std::optional<ProtectedTunnel> RouterCore::protected_tunnel(const InterfaceStatu
         return std::nullopt;
     }
     const auto& tunnel = config->second.tunnel;
-    return ProtectedTunnel{status.index,
+    return ProtectedTunnel{protection_owner(status.index),
                            *status.tunnel_source,
                            tunnel.protection_profile,
                            tunnel.mode == config::TunnelMode::gre_multipoint,
@@ -359,7 +370,7 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     using dataplane::InterfaceKind;
     dataplane::Interface out;
     out.index = status.index;
-    out.up = status.line_up;
+    out.up = status.line_up || status.held_down;
     out.mac = status.mac;
     const auto* config = settings(status.index);
     if (config == nullptr) {
@@ -390,7 +401,10 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     }
     out.mtu = medium_mtu(*config, status);
     out.tcp_mss = config->tcp_adjust_mss.value_or(0);
-    out.acl_in = acl_id(config->access_group_in);
+    const auto side = nat_side_of(model, *config);
+    // A PIX asks the list of a lower interface only about what is of no connection: the gate does.
+    const bool gate = model.dialect == config::Dialect::pix && side == config::NatSide::outside;
+    out.acl_in = gate ? dataplane::AclId{} : acl_id(config->access_group_in);
     out.acl_out = acl_id(config->access_group_out);
     out.policy = protection.policy_of(status.index);
     const auto& fragmentation = config->crypto_fragmentation.empty() ? model.crypto.fragmentation
@@ -398,10 +412,10 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.fragment_before_encryption = fragmentation != "after-encryption";
     out.esp_df = df_of(config->crypto_df_bit.empty() ? model.crypto.df_bit : config->crypto_df_bit);
     out.ted_discover = has_discover(model, config->crypto_map);
-    out.nat_side = nat_side_of(*config);
+    out.nat_side = translation_side(*config);
     out.redirects = config->ip_redirects;
     out.nhrp_network = config->nhrp.network_id.value_or(0);
-    out.nhrp_redirect = config->nhrp.redirect;
+    out.nhrp_redirect = config->nhrp.redirect || nhrp_debugged;
     if (config->name.type == config::InterfaceType::tunnel && status.tunnel_source) {
         auto& tunnel = out.tunnel;
         tunnel.source = *status.tunnel_source;
@@ -488,7 +502,12 @@ void RouterCore::configure_engines() {
         log.message("CRYPTO", Severity::warnings, "POLICY", "{}", problem);
     }
     aaa.configure(model);
+    if (trustpoints_read != model.crypto.trustpoints) {
+        trustpoints_read = model.crypto.trustpoints;
+        ike.set_trustpoints(now, load_trustpoints(model.crypto, options.read_file, log));
+    }
     ike.configure(now, model, std::move(ike_interfaces));
+    configure_keepalives();
     configure_nhrp();
     configure_eigrp();
 }

@@ -30,13 +30,14 @@ const ike::ClientConfigured* RouterCore::translating_client(const std::string& n
     return translates ? &given->second : nullptr;
 }
 
-std::uint8_t RouterCore::nat_side_of(const config::InterfaceConfig& interface) const {
+std::uint8_t RouterCore::translation_side(const config::InterfaceConfig& interface) const {
     constexpr std::uint8_t kInside = 1;
     constexpr std::uint8_t kOutside = 2;
-    if (interface.nat_side == config::NatSide::none && translating_client(interface.ezvpn_client) != nullptr) {
+    const auto side = nat_side_of(model, interface);
+    if (side == config::NatSide::none && translating_client(interface.ezvpn_client) != nullptr) {
         return interface.ezvpn_inside ? kInside : kOutside;
     }
-    return static_cast<std::uint8_t>(interface.nat_side);
+    return static_cast<std::uint8_t>(side);
 }
 
 void RouterCore::add_client_translations(NatPlan& plan) {

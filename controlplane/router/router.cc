@@ -48,6 +48,7 @@ RouterCore::RouterCore(Random& random_in,
       ike(random, log, offload, protection, protection),
       aaa(random, log),
       nhrp_routes(*this),
+      dmvpn_ipsec(*this),
       nhrp(random, log, nhrp_routes),
       eigrp(random, log),
       dhcp_client(random, log),
@@ -77,6 +78,7 @@ void Router::attach_port(const config::InterfaceName& name, std::unique_ptr<data
 ios::LoadResult Router::load(TimePoint now, std::string_view text, std::string_view file_name) {
     auto result = pix::load_any(text, file_name);
     core_->startup = std::string(text);
+    core_->trustpoints_read.reset();  // a reload reads the files again
     apply(now, result.config);
     return result;
 }
@@ -86,8 +88,21 @@ void Router::apply(TimePoint now, config::RunningConfig wanted) {
         core_->started = now;
     }
     core_->now = now;
+    constexpr Duration kGoodbyeTime = 2ms;
+    const bool leaving = core_->say_goodbyes(wanted);
     core_->model = std::move(wanted);
-    core_->reconcile();
+    if (leaving && core_->reconcile_at == kNever) {
+        core_->reconcile_at = now + kGoodbyeTime;
+    }
+    if (core_->reconcile_at == kNever || now >= core_->reconcile_at) {
+        core_->reconcile();
+    }
+}
+
+void Router::leave(TimePoint now) {
+    core_->now = now;
+    core_->eigrp.configure(now, {});
+    core_->carry();
 }
 
 const config::RunningConfig& Router::running() const {
@@ -117,11 +132,15 @@ std::string Router::startup_text() const {
 void Router::poll(TimePoint now, WallTime wall) {
     core_->now = now;
     core_->wall = wall;
+    core_->ike.set_wall(now, wall);
     core_->take_punts();
     for (auto& result : core_->offload.take_done()) {
         core_->ike.on_offload(now, std::move(result));
     }
     core_->carry_sa_events();
+    if (now >= core_->reconcile_at) {
+        core_->reconcile();
+    }
     if (now >= core_->next_refresh || core_->refresh_wanted) {
         core_->refresh();
     }
@@ -136,8 +155,10 @@ TimePoint Router::next_deadline() const {
                      core_->nhrp.next_deadline(),
                      core_->aaa.next_deadline(),
                      core_->eigrp.next_deadline(),
+                     core_->keepalives.next_deadline(),
                      core_->dhcp_client.next_deadline(),
                      core_->dhcp_server.next_deadline(),
+                     core_->reconcile_at,
                      core_->next_refresh});
 }
 
@@ -178,7 +199,7 @@ void RouterCore::gather_rows() {
     add(pix_rows(*this));
     add(ike::exec_rows(ike));
     add(ike::session_rows(ike));
-    add(nhrp::exec_rows(nhrp, nullptr));
+    add(nhrp::exec_rows(nhrp, &dmvpn_ipsec));
     add(eigrp::exec_rows(eigrp));
     add(dhcp::exec_rows(dhcp_client, dhcp_server));
 }

@@ -31,6 +31,8 @@ struct RouterOptions {
     std::string startup_path;  // where `write memory` goes; empty: nowhere (the lab keeps a copy)
     std::uint32_t max_sas = 4096;
     std::uint32_t nat_sessions = 65536;
+    /// A file that the configuration names (certificates), relative to the configuration's folder; none: no files.
+    std::function<Result<std::string>(const std::string& name)> read_file;
 };
 
 /// The inside (core.h).
@@ -63,6 +65,9 @@ public:
 
     [[nodiscard]] bool reload_requested() const { return reload_requested_; }
 
+    /// Before the end of the program or a reload: the neighbours are told (EIGRP's goodbye). It leaves with the
+    /// workers' next turns.
+    void leave(TimePoint now);
     /// One turn of the control thread: what came up from the dataplane and from helper threads, and what is due.
     void poll(TimePoint now, WallTime wall);
     /// When poll() is to be called next if nothing comes up before.

@@ -64,6 +64,21 @@ void RouterCore::configure_eigrp() {
     eigrp.set_interfaces(now, std::move(states));
 }
 
+bool RouterCore::say_goodbyes(const config::RunningConfig& wanted) {
+    std::vector<IfIndex> going;
+    for (const auto& [index, at] : interfaces) {
+        const auto found = wanted.interfaces.find(at.name);
+        if (at.line_up && (found == wanted.interfaces.end() || found->second.shutdown)) {
+            going.push_back(index);
+        }
+    }
+    const bool any = !going.empty() && eigrp.say_goodbye(now, going);
+    if (any) {
+        carry_eigrp();
+    }
+    return any;
+}
+
 void RouterCore::tell_routes() {
     routes_told = rib.generation();
     nhrp.on_routes_changed(now);

@@ -27,6 +27,9 @@ void RouterCore::publish_nat() {
     for (std::size_t i = 0; i < nat.policy.dynamics.size(); ++i) {
         nat.policy.dynamics[i].match = acl_ids.at(nat.lists[i]);
     }
+    for (std::size_t i = 0; i < nat.policy.gates.size(); ++i) {
+        nat.policy.gates[i].permit = acl_id(nat.gate_lists[i]);
+    }
     if (nat.policy == published_nat) {
         return;
     }

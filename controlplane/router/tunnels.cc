@@ -1,7 +1,10 @@
 // NHRP and what it says of the stations behind multipoint tunnels: adjacencies, multicast peers, shortcut
 // routes, tunnels wanted from IKE.
+#include <algorithm>
+#include <fmt/format.h>
 #include <variant>
 
+#include "controlplane/ike/session_rows.h"
 #include "controlplane/ip/packet.h"
 #include "controlplane/router/core.h"
 
@@ -53,6 +56,21 @@ std::string NhrpRouteLookup::interface_name(IfIndex index) const {
     return at == nullptr ? std::string("Null0") : at->name.to_string();
 }
 
+nhrp::IpsecView::Phase DmvpnIpsecView::phase(Ipv4Address local, const nhrp::Nbma& remote) const {
+    return router_.ike.phase1_stands(local, remote.address) ? Phase::ipsec : Phase::ike;
+}
+
+std::string DmvpnIpsecView::session(const nhrp::Interface& interface,
+                                    const nhrp::Nbma& remote) const {
+    const auto text = ike::show_dmvpn_session(router_.ike,
+                                              router_.now,
+                                              router_.protection_owner(interface.index),
+                                              interface.nbma,
+                                              remote.address,
+                                              remote.original);
+    return text.empty() ? text : fmt::format("Interface: {}\n{}", interface.name, text);
+}
+
 void RouterCore::configure_nhrp() {
     std::vector<nhrp::Interface> wanted;
     for (const auto& [index, at] : interfaces) {
@@ -72,6 +90,10 @@ void RouterCore::configure_nhrp() {
         tunnel.multipoint = config->tunnel.mode == config::TunnelMode::gre_multipoint;
         tunnel.protection = !config->tunnel.protection_profile.empty();
         tunnel.protection_profile = config->tunnel.protection_profile;
+        // IOS 15: the largest packet, less GRE's key.
+        constexpr std::uint16_t kLargest = 17916;
+        constexpr std::uint16_t kKeyBytes = 4;
+        tunnel.cie_mtu = config->tunnel.key ? kLargest - kKeyBytes : kLargest;
         if (old_release(model.system.version)) {
             tunnel.nat_extension = false;
             tunnel.cie_mtu = 1514;
@@ -83,6 +105,51 @@ void RouterCore::configure_nhrp() {
         const auto* at = status(item.first.first);
         return at == nullptr || !at->line_up;
     });
+}
+
+void RouterCore::configure_keepalives() {
+    constexpr std::uint16_t kDefaultPeriod = 10;
+    std::vector<TunnelKeepalives::Tunnel> wanted;
+    for (const auto& [index, at] : interfaces) {
+        const auto* config = settings(index);
+        if (config == nullptr || config->name.type != config::InterfaceType::tunnel ||
+            !config->keepalive_period_s || !(at.line_up || at.held_down) || !at.tunnel_source ||
+            !config->tunnel.destination ||
+            config->tunnel.mode == config::TunnelMode::gre_multipoint) {
+            continue;
+        }
+        if (!config->tunnel.protection_profile.empty()) {
+            // The answer would come in the clear, and be dropped.
+            if (keepalives_refused.insert(index).second) {
+                log.message("TUN",
+                            Severity::warnings,
+                            "KEEPALIVE",
+                            "{}: keepalives are not sent on a tunnel with tunnel protection",
+                            at.name.to_string());
+            }
+            continue;
+        }
+        const auto period =
+            *config->keepalive_period_s == 0 ? kDefaultPeriod : *config->keepalive_period_s;
+        wanted.push_back({index,
+                          *at.tunnel_source,
+                          *config->tunnel.destination,
+                          config->tunnel.key,
+                          std::chrono::seconds(period),
+                          config->keepalive_retries});
+    }
+    keepalives.configure(now, wanted);
+}
+
+void RouterCore::carry_keepalives() {
+    for (const auto& send : keepalives.take_packets()) {
+        dataplane::InjectOptions way;
+        way.interface = send.tunnel;
+        plane.inject(send.packet, way);
+    }
+    if (keepalives.take_changed()) {
+        reconcile_wanted = true;  // carry_dhcp follows
+    }
 }
 
 dataplane::SlotId RouterCore::slot_of(IfIndex tunnel, const Station& station) {
@@ -114,10 +181,9 @@ void RouterCore::describe_tunnel_hop(const rib::ResolvedPath& path,
     }
     hop.kind = Kind::resolve;
     // Meanwhile by the hub, if there is one that is not itself what is asked for.
-    for (const auto& server : config.nhrp.servers) {
-        const rib::ResolvedPath hub{path.interface, server.protocol_address, false, false};
-        if (path.gateway != hub.gateway &&
-            tunnel_adjacencies.contains({path.interface, server.protocol_address})) {
+    for (const auto address : servers_by_worth(path.interface, config)) {
+        const rib::ResolvedPath hub{path.interface, address, false, false};
+        if (path.gateway != hub.gateway && tunnel_adjacencies.contains({path.interface, address})) {
             if (const auto id = forwarding.find(hub)) {
                 hop.meanwhile = *id;
                 break;
@@ -126,9 +192,81 @@ void RouterCore::describe_tunnel_hop(const rib::ResolvedPath& path,
     }
 }
 
+/// Those that respond first, the better ones before; then the others as they are configured.
+std::vector<Ipv4Address> RouterCore::servers_by_worth(IfIndex tunnel,
+                                                      const config::InterfaceConfig& config) const {
+    std::vector<Ipv4Address> out;
+    const auto found = nhrp.tunnels().find(tunnel);
+    if (found != nhrp.tunnels().end()) {
+        std::vector<std::pair<unsigned, Ipv4Address>> responding;
+        for (const auto& server : found->second.servers) {
+            if (server.state == nhrp::ServerState::responding) {
+                responding.emplace_back(server.config.priority, server.config.protocol_address);
+            }
+        }
+        std::ranges::stable_sort(responding, {}, [](const auto& s) { return s.first; });
+        for (const auto& [priority, address] : responding) {
+            out.push_back(address);
+        }
+    }
+    for (const auto& server : config.nhrp.servers) {
+        if (std::ranges::find(out, server.protocol_address) == out.end()) {
+            out.push_back(server.protocol_address);
+        }
+    }
+    return out;
+}
+
+/// What is not resolved goes by another server from now on, where the best is another one.
+void RouterCore::follow_best_servers() {
+    for (const auto& [index, tunnel] : nhrp.tunnels()) {
+        const auto* config = settings(index);
+        if (config == nullptr || tunnel.servers.empty()) {
+            continue;
+        }
+        const auto best = servers_by_worth(index, *config);
+        auto& known = best_servers[index];
+        if (!best.empty() && known != best.front()) {
+            known = best.front();
+            forwarding.interface_changed(index);
+        }
+    }
+}
+
+IfIndex RouterCore::protection_owner(IfIndex tunnel) const {
+    const auto* wanted = settings(tunnel);
+    const auto* at = status(tunnel);
+    if (wanted == nullptr || at == nullptr || !wanted->tunnel.protection_shared ||
+        wanted->tunnel.mode != config::TunnelMode::gre_multipoint) {
+        return tunnel;
+    }
+    for (const auto& [index, other] : interfaces) {
+        const auto* config = settings(index);
+        if (config != nullptr && config->tunnel.protection_shared && other.line_up &&
+            config->tunnel.mode == config::TunnelMode::gre_multipoint &&
+            config->tunnel.protection_profile == wanted->tunnel.protection_profile &&
+            other.tunnel_source == at->tunnel_source) {
+            return index;
+        }
+    }
+    return tunnel;
+}
+
+std::optional<ike::PolicyRef> RouterCore::tunnel_policy(IfIndex tunnel) const {
+    const auto* config = settings(tunnel);
+    if (config == nullptr) {
+        return std::nullopt;
+    }
+    ike::PolicyRef policy;
+    policy.interface = protection_owner(tunnel);
+    policy.ipsec_profile = config->tunnel.protection_profile;
+    return policy;
+}
+
 void RouterCore::request_tunnel(IfIndex tunnel, const Station& station) {
     (void)slot_of(tunnel, station);  // made now, so that the SA finds its place
-    if (ike.child_stands(tunnel, station.address)) {
+    const auto owner = protection_owner(tunnel);
+    if (ike.child_stands(owner, station.address, station.original)) {
         const auto* at = status(tunnel);
         nhrp.on_tunnel_state(now,
                              at->tunnel_source.value_or(Ipv4Address{}),
@@ -137,9 +275,23 @@ void RouterCore::request_tunnel(IfIndex tunnel, const Station& station) {
                              station.original);
         return;
     }
-    if (const auto acquire = protection.acquire_tunnel(tunnel, station)) {
+    if (const auto acquire = protection.acquire_tunnel(owner, station)) {
         ike.on_acquire(now, *acquire);
     }
+}
+
+void RouterCore::release_tunnel(IfIndex tunnel, const nhrp::Nbma& remote) {
+    const auto owner = protection_owner(tunnel);
+    for (const auto& [index, at] : interfaces) {
+        if (index != tunnel && protection_owner(index) == owner &&
+            nhrp.wants_tunnel(index, remote)) {
+            return;  // one that shares the SAs still goes there
+        }
+    }
+    if (const auto policy = tunnel_policy(tunnel)) {
+        ike.on_release(now, *policy, remote.address, remote.original);
+    }
+    protection.release_tunnel_slot(owner, station_of_nbma(remote));
 }
 
 void RouterCore::carry_nhrp() {
@@ -178,15 +330,11 @@ void RouterCore::carry_nhrp() {
                 [this](const nhrp::RequestTunnel& a) {
                     request_tunnel(a.tunnel, station_of_nbma(a.nbma_remote));
                 },
-                [this](const nhrp::ReleaseTunnel& a) {
-                    const auto* config = settings(a.tunnel);
-                    if (config != nullptr) {
-                        ike::PolicyRef policy;
-                        policy.interface = a.tunnel;
-                        policy.ipsec_profile = config->tunnel.protection_profile;
-                        ike.on_release(now, policy, a.nbma_remote.address);
+                [this](const nhrp::ReleaseTunnel& a) { release_tunnel(a.tunnel, a.nbma_remote); },
+                [this](const nhrp::ResetTunnel& a) {
+                    if (const auto policy = tunnel_policy(a.tunnel)) {
+                        ike.on_release(now, *policy, a.nbma_remote.address, a.nbma_remote.original);
                     }
-                    protection.release_tunnel_slot(a.tunnel, station_of_nbma(a.nbma_remote));
                 },
                 [this](const nhrp::InstallRoute& a) {
                     const bool over = a.kind == nhrp::RouteKind::next_hop_override;
@@ -202,10 +350,17 @@ void RouterCore::carry_nhrp() {
                 [this](const nhrp::RemoveRoute& a) { rib.withdraw(a.prefix, rib::Source::nhrp); }},
             action);
     }
+    follow_best_servers();
 }
 
 void RouterCore::on_nhrp_packet(const dataplane::Punt& punt) {
-    nhrp.on_packet(now, punt.in, punt.nbma, punt.packet);
+    // The SA tells stations behind one NAT apart.
+    const auto station = protection.station_of(punt.sa);
+    nhrp.on_packet(now,
+                   punt.in,
+                   punt.nbma,
+                   punt.packet,
+                   station && station->address == punt.nbma ? station->original : std::nullopt);
 }
 
 void RouterCore::on_resolve(dataplane::Punt& punt) {

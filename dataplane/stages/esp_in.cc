@@ -103,12 +103,14 @@ std::size_t prepare(Worker& w) {
     for (std::size_t i = 0; i < places.size(); ++i) {
         prefetch(w.sas.candidate(spis[i]));
     }
+    const Sa* last = nullptr;
     for (std::size_t i = 0; i < places.size(); ++i) {
         sas[i] = w.sas.inbound(spis[i]);
-        if (sas[i] != nullptr) {
+        if (sas[i] != last && sas[i] != nullptr) {
             prefetch(sas[i]->state);
-            prefetch(sas[i]->key);
             prefetch(&sas[i]->selector);
+            crypto::EspEngine::fetch(*sas[i]->key);
+            last = sas[i];
         }
     }
     std::size_t count = 0;
@@ -299,6 +301,7 @@ Drop open_transport(
 
 /// A decrypted packet: trailer, counters, inner packet.
 Drop open(Worker& w,
+          Accountant& accountant,
           const Sa& sa,
           std::uint32_t sequence,
           PacketMeta& p,
@@ -317,7 +320,7 @@ Drop open(Worker& w,
         return Drop::esp_in_bad_padding;
     }
     const auto bytes = room - padding;
-    if (!account(w, sa, bytes)) {
+    if (!accountant.account(sa, bytes)) {
         return Drop::esp_in_hard_limit;
     }
     // RFC 4303, section 2.6: "protocol value 59 (which means "no next header") MUST be used to designate a
@@ -346,13 +349,14 @@ Drop open(Worker& w,
 void open_all(Worker& w, std::size_t count) {
     auto& f = w.frame;
     const auto& x = w.scratch;
+    Accountant accountant(w);
     for (std::size_t i = 0; i < count; ++i) {
         const auto at = x.places[i];
         auto& p = f[at];
         const auto& sa = *x.sas[i];
         auto onward = Onward::ip4_input;
-        const auto reason =
-            x.ops[i].ok ? open(w, sa, x.numbers[i], p, x.ops[i], onward) : Drop::esp_in_bad_icv;
+        const auto reason = x.ops[i].ok ? open(w, accountant, sa, x.numbers[i], p, x.ops[i], onward)
+                                        : Drop::esp_in_bad_icv;
         if (reason != Drop::kCount) [[unlikely]] {
             refuse(w, sa, p, reason);
             continue;
@@ -369,6 +373,7 @@ void open_all(Worker& w, std::size_t count) {
             break;
         }
     }
+    accountant.flush();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "dataplane/tables/sa.h"
 #include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/outer_header.h"
 #include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
@@ -85,13 +86,19 @@ void find_sas(Worker& w, Vector& ready) {
         sas[at] = w.sas.outbound(f[at].slot);
         prefetch(sas[at]);
     }
+    const Sa* last = nullptr;
     for (const auto at : places) {
         const auto* sa = sas[at];
-        if (sa != nullptr) [[likely]] {
+        if (sa != last && sa != nullptr) {
             prefetch(sa->state);
-            prefetch(sa->key);
+            crypto::EspEngine::fetch(*sa->key);
+            last = sa;
         }
     }
+    const NextHopRecord* hop = nullptr;
+    std::uint32_t next_hop = 0;
+    unsigned limit = 0;
+    last = nullptr;
     for (const auto at : places) {
         auto& p = f[at];
         const auto* sa = sas[at];
@@ -99,11 +106,15 @@ void find_sas(Worker& w, Vector& ready) {
             w.drop_and_punt(p, Drop::esp_out_no_sa, PuntReason::acquire);
             continue;
         }
-        // The path's limit: what ICMP said of it, and the way out's own.
-        p.next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
-        hops[at] = w.next_hops.at(p.next_hop);
-        const unsigned limit =
-            hops[at]->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hops[at]->mtu);
+        if (sa != last) {
+            // The path's limit: what ICMP said of it, and the way out's own.
+            next_hop = outer_next_hop(w, sa->state->words[0], sa->remote);
+            hop = w.next_hops.at(next_hop);
+            limit = hop->mtu == 0 ? sa->path_mtu : std::min(sa->path_mtu, hop->mtu);
+            last = sa;
+        }
+        p.next_hop = next_hop;
+        hops[at] = hop;
         w.scratch.lengths[at] = lengths_of(*sa, p);
         if (w.scratch.lengths[at].total <= limit) [[likely]] {
             ready.push(at);
@@ -113,7 +124,7 @@ void find_sas(Worker& w, Vector& ready) {
         too_long(w, at, *sa, limit, ready);
         for (auto i = from; i < ready.size(); ++i) {
             sas[ready[i]] = sa;
-            hops[ready[i]] = hops[at];
+            hops[ready[i]] = hop;
             w.scratch.lengths[ready[i]] = lengths_of(*sa, f[ready[i]]);
         }
     }
@@ -153,37 +164,36 @@ private:
     std::size_t given_ = 0;
 };
 
-/// RFC 4301, section 5.1.2.1: version 4, ToS copied, length computed, ID of our own, DF by policy.
+/// The outer header of tunnel mode; DF by policy.
 void write_outer(
     Worker& w, const Sa& sa, std::uint8_t* ip, const EspLengths& l, std::uint8_t tos, bool df) {
-    // RFC 6864, section 4.1: "The IPv4 ID field of non-atomic datagrams … MUST NOT repeat within MDL".
-    // An atomic one (DF, no fragment) may have any.
-    const std::uint16_t id = df ? std::uint16_t{0} : w.next_ip_id();
-    const std::uint16_t fragment = df ? wire::kIpDontFragment : std::uint16_t{0};
-    // The sum of all that never changes was made with the SA; sums work in memory order.
-    const std::uint32_t tos_word = big_endian(std::uint16_t{tos});
-    const std::uint32_t length_word = big_endian(l.total);
-    const std::uint32_t id_word = big_endian(id);
-    const std::uint32_t fragment_word = big_endian(fragment);
-    std::uint32_t sum = sa.outer_sum + tos_word + length_word + id_word + fragment_word;
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    const std::uint32_t protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    // Whole words, each stored once: a header put together byte by byte and then copied stalls.
-    const std::array<std::uint32_t, 5> words{0x45U | tos_word | length_word << 16U,
-                                             id_word | fragment_word << 16U,
-                                             kOuterTtl | protocol << 8U | (~sum & 0xFFFFU) << 16U,
-                                             big_endian(sa.local),
-                                             big_endian(sa.remote)};
-    std::memcpy(ip, words.data(), wire::kIpv4Bytes);
+    const auto protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    const wire::OuterHeader h{sa.outer_sum, sa.local, sa.remote, kOuterTtl, protocol};
+    wire::write_outer_header(ip, h, tos, l.total, df ? std::uint16_t{0} : w.next_ip_id(), df);
 }
 
 /// Transport mode: the packet's own header moves to the front and changes protocol and length.
 void move_header(const Sa& sa, const PacketMeta& p, std::uint8_t* ip, const EspLengths& l) {
-    std::memmove(ip, p.l3, p.header_bytes);
-    wire::write16(ip + wire::kIpTotalLength, l.total);
-    ip[wire::kIpProtocol] = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    wire::store_header_checksum(ip, p.header_bytes / 4U);
+    const auto protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    if (p.header_bytes != wire::kIpv4Bytes) [[unlikely]] {
+        std::memmove(ip, p.l3, p.header_bytes);
+        wire::write16(ip + wire::kIpTotalLength, l.total);
+        ip[wire::kIpProtocol] = protocol;
+        wire::store_header_checksum(ip, p.header_bytes / 4U);
+        return;
+    }
+    // In words, as memory has them: length in the first, protocol and checksum in the third.
+    std::array<std::uint32_t, 5> words;
+    std::memcpy(words.data(), p.l3, wire::kIpv4Bytes);
+    words[0] = (words[0] & 0xFFFFU) | std::uint32_t{big_endian(l.total)} << 16U;
+    words[2] = (words[2] & 0xFFU) | std::uint32_t{protocol} << 8U;
+    std::uint64_t sum = std::uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+    sum = (sum & 0xFFFFFFFFU) + (sum >> 32U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    sum = (sum & 0xFFFFU) + (sum >> 16U);
+    words[2] |= static_cast<std::uint32_t>(~sum & 0xFFFFU) << 16U;
+    std::memcpy(ip, words.data(), wire::kIpv4Bytes);
 }
 
 /// RFC 4303, section 2.4: "The first padding byte appended to the plaintext is numbered 1, with
@@ -293,6 +303,7 @@ std::size_t run_length(const Worker& w, std::size_t from) {
 std::size_t encapsulate_all(Worker& w) {
     auto& x = w.scratch;
     Sequencer sequencer(w);
+    Accountant accountant(w);
     std::size_t count = 0;
     std::size_t run_end = 0;
     for (std::size_t i = 0; i < x.ready.size(); ++i) {
@@ -312,12 +323,13 @@ std::size_t encapsulate_all(Worker& w) {
                                 static_cast<std::uint32_t>(sequence),
                                 x.ops[count])) {
             w.drop(p, Drop::esp_out_no_room);
-        } else if (!account(w, sa, x.lengths[at].payload)) {
+        } else if (!accountant.account(sa, x.lengths[at].payload)) {
             w.drop(p, Drop::esp_out_hard_limit);
         } else {
             x.places[count++] = at;
         }
     }
+    accountant.flush();
     return count;
 }
 

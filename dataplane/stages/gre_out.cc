@@ -1,10 +1,14 @@
 // GRE out: sizes, encapsulation, and for protected tunnels the slot; the outer packet is routed again.
+#include <utility>
+
 #include "dataplane/base/checksum.h"
 #include "dataplane/stages/fragment.h"
 #include "dataplane/stages/outer_route.h"
+#include "dataplane/stages/send_on.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/gre.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/outer_header.h"
 
 namespace viaduct::dataplane {
 
@@ -16,14 +20,14 @@ struct Target {
     std::uint32_t slot = 0;
 };
 
-Target target_of(const Worker& w, const InterfaceRecord& tunnel, const PacketMeta& p) {
+/// `hop` is nullptr where the way out was forced.
+Target target_of(const InterfaceRecord& tunnel, const PacketMeta& p, const NextHopRecord* hop) {
     const auto& t = tunnel.config.tunnel;
     Target to;
-    if (p.has(kForcedOut)) {
+    if (hop == nullptr) {
         to = {p.nbma, p.slot};
     } else {
-        const auto& hop = *w.next_hops.at(p.next_hop);
-        to = {hop.nbma, hop.slot.value()};
+        to = {hop->nbma, hop->slot.value()};
     }
     if (tunnel.kind == InterfaceKind::tunnel_point_to_point) {
         to.nbma = t.destination.value();
@@ -32,9 +36,8 @@ Target target_of(const Worker& w, const InterfaceRecord& tunnel, const PacketMet
     return to;
 }
 
-std::uint16_t gre_bytes(const TunnelParameters& t) {
-    return static_cast<std::uint16_t>(wire::kGreBytes + (t.checksum ? 4U : 0U) + (t.key ? 4U : 0U) +
-                                      (t.sequence ? 4U : 0U));
+const NextHopRecord* hop_of(const Worker& w, const PacketMeta& p) {
+    return p.has(kForcedOut) ? nullptr : w.next_hops.at(p.next_hop);
 }
 
 /// Length in bytes that ESP adds at most.
@@ -49,9 +52,8 @@ std::uint16_t inner_limit(Worker& w,
                           const InterfaceRecord& tunnel,
                           const PacketMeta& p,
                           const Target& to) {
-    const auto& t = tunnel.config.tunnel;
     unsigned limit = tunnel.ip_mtu;
-    if (!t.path_mtu_discovery || !dont_fragment(p)) {
+    if (!tunnel.header.path_mtu_discovery || !dont_fragment(p)) {
         return static_cast<std::uint16_t>(limit);
     }
     const auto& hop = *w.next_hops.at(w.routes.lookup(to.nbma));
@@ -63,7 +65,7 @@ std::uint16_t inner_limit(Worker& w,
             path -= std::min(path, esp_overhead(*sa));
         }
     }
-    const auto own = static_cast<unsigned>(wire::kIpv4Bytes) + gre_bytes(t);
+    const auto own = static_cast<unsigned>(wire::kIpv4Bytes) + tunnel.header.gre_bytes;
     path -= std::min(path, own);
     return static_cast<std::uint16_t>(std::min(limit, path));
 }
@@ -76,7 +78,11 @@ void fit(Worker& w, Place at, Vector& ready) {
         ready.push(at);
         return;
     }
-    const auto limit = inner_limit(w, tunnel, p, target_of(w, tunnel, p));
+    if (!tunnel.header.path_mtu_discovery && p.length <= tunnel.ip_mtu) [[likely]] {
+        ready.push(at);
+        return;
+    }
+    const auto limit = inner_limit(w, tunnel, p, target_of(tunnel, p, hop_of(w, p)));
     if (p.length <= limit) {
         ready.push(at);
         return;
@@ -88,17 +94,9 @@ void fit(Worker& w, Place at, Vector& ready) {
     fragment_into(w, at, limit, ready, Parcel::Resume::gre_out);
 }
 
-void write_gre(const InterfaceRecord& tunnel,
-               const PacketMeta& p,
-               std::uint8_t* gre,
-               std::uint16_t header) {
+/// Behind the key's place, or at it: what must be computed for each packet.
+void write_computed(const InterfaceRecord& tunnel, const PacketMeta& p, std::uint8_t* gre) {
     const auto& t = tunnel.config.tunnel;
-    const unsigned flags = (t.checksum ? wire::kGreChecksum : 0U) | (t.key ? wire::kGreKey : 0U) |
-                           (t.sequence ? wire::kGreSequence : 0U);
-    wire::Gre base{};
-    base.flags = static_cast<std::uint16_t>(flags);
-    base.protocol = p.gre_protocol;
-    wire::write(gre, base);
     auto* at = gre + wire::kGreBytes;
     auto* checksum = at;
     if (t.checksum) {
@@ -113,32 +111,37 @@ void write_gre(const InterfaceRecord& tunnel,
         wire::write32(at, tunnel.state->gre_sequence.fetch_add(1, std::memory_order_relaxed));
     }
     if (t.checksum) {
-        wire::write16(checksum, internet_checksum({gre, std::size_t{header} + p.length}));
+        wire::write16(checksum,
+                      internet_checksum({gre, std::size_t{tunnel.header.gre_bytes} + p.length}));
+    }
+}
+
+/// RFC 2784, section 2, RFC 2890: flags, protocol type; then what the flags say.
+void write_gre(const InterfaceRecord& tunnel, const PacketMeta& p, std::uint8_t* gre) {
+    const auto& h = tunnel.header;
+    const std::uint32_t base = h.gre_flags | std::uint32_t{big_endian(p.gre_protocol)} << 16U;
+    std::memcpy(gre, &base, wire::kGreBytes);
+    if (h.computed) [[unlikely]] {
+        write_computed(tunnel, p, gre);
+    } else if (h.has_key) {
+        std::memcpy(gre + wire::kGreBytes, &h.key, sizeof(h.key));
     }
 }
 
 void write_outer(Worker& w,
-                 const InterfaceRecord& tunnel,
+                 const TunnelHeader& t,
                  const PacketMeta& p,
                  std::uint8_t* ip,
                  std::uint32_t nbma,
                  std::uint16_t total) {
-    const auto& t = tunnel.config.tunnel;
     constexpr std::uint8_t kInternetControl = 0xC0;
-    const bool df = t.path_mtu_discovery && !p.has(kRawGre) && dont_fragment(p);
-    const auto inner_tos = p.has(kRawGre) ? kInternetControl : p.l3[wire::kIpTos];
-    wire::Ipv4 h{};
-    h.version_ihl = 0x45;
-    h.tos = t.tos.value_or(inner_tos);
-    h.total_length = total;
-    h.id = df ? std::uint16_t{0} : w.next_ip_id();
-    h.fragment = df ? wire::kIpDontFragment : std::uint16_t{0};
-    h.ttl = t.ttl;
-    h.protocol = kProtoGre.value();
-    h.source = t.source.value();
-    h.destination = nbma;
-    wire::write(ip, h);
-    wire::store_header_checksum(ip);
+    const bool raw = p.has(kRawGre);
+    const bool df = t.path_mtu_discovery && !raw && dont_fragment(p);
+    const auto inner_tos = raw ? kInternetControl : p.l3[wire::kIpTos];
+    wire::OuterHeader h{0, t.source, nbma, t.ttl, kProtoGre.value()};
+    h.fixed_sum = wire::fixed_outer_sum(h);
+    wire::write_outer_header(
+        ip, h, t.copy_tos ? inner_tos : t.tos, total, df ? std::uint16_t{0} : w.next_ip_id(), df);
 }
 
 /// A protected packet whose slot is empty goes up as it is, in the clear: IKE is wanted for it.
@@ -156,12 +159,18 @@ bool may_leave(Worker& w, const InterfaceRecord& tunnel, PacketMeta& p, const Ta
     return false;
 }
 
-/// Routes the outer packet; a route that leads into the same tunnel again would never end.
+/// Routes the outer packet: over Ethernet at once where nothing is asked of it on the way out, else by the
+/// stages. A route that leads into the same tunnel again would never end.
 void send_outer(Worker& w, Place at, std::uint16_t tunnel, std::atomic<std::uint64_t>* cache) {
     auto& p = w.frame[at];
     p.next_hop = cache == nullptr ? w.routes.lookup(p.destination)
                                   : outer_next_hop(w, *cache, p.destination);
     const auto& hop = *w.next_hops.at(p.next_hop);
+    // What routed, output_features and adjacency would do with a packet of ours by such a next hop.
+    if (hop.way == NextHopRecord::Way::port && p.length <= hop.mtu) [[likely]] {
+        send_whole(w, p, hop.port, hop.l2);
+        return;
+    }
     if (hop.out == tunnel &&
         (hop.kind == NextHop::Kind::tunnel || hop.kind == NextHop::Kind::resolve)) {
         w.drop(p, Drop::gre_out_recursive_route);
@@ -174,46 +183,67 @@ void send_outer(Worker& w, Place at, std::uint16_t tunnel, std::atomic<std::uint
     w.frame.routed.push(at);
 }
 
-void encapsulate(Worker& w, Place at) {
+/// Packets and bytes of the tunnel that the packets before went into, counted when another begins.
+struct Tunnelled {
+    std::uint16_t number = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+
+    void count(Worker& w, std::uint16_t tunnel, std::uint16_t length) {
+        if (tunnel != number) [[unlikely]] {
+            flush(w);
+            number = tunnel;
+        }
+        ++packets;
+        bytes += length;
+    }
+
+    void flush(Worker& w) {
+        if (packets != 0) {
+            auto& t = w.tally(number);
+            t.out_packets.add(std::exchange(packets, 0));
+            t.out_bytes.add(std::exchange(bytes, 0));
+        }
+    }
+};
+
+void encapsulate(Worker& w, Place at, Tunnelled& tunnelled) {
     auto& p = w.frame[at];
     const auto number = p.out;
     const auto& tunnel = w.interface(number);
-    const auto to = target_of(w, tunnel, p);
-    const auto* hop = p.has(kForcedOut) ? nullptr : w.next_hops.at(p.next_hop);
+    const auto* hop = hop_of(w, p);
+    const auto to = target_of(tunnel, p, hop);
     if (!may_leave(w, tunnel, p, to)) {
         return;
     }
-    const auto header = gre_bytes(tunnel.config.tunnel);
-    const auto added = static_cast<std::uint16_t>(wire::kIpv4Bytes + header);
+    const auto added = static_cast<std::uint16_t>(wire::kIpv4Bytes + tunnel.header.gre_bytes);
     if (headroom(p) < added + wire::kEthernetBytes) {
         w.drop(p, Drop::gre_out_no_room);
         return;
     }
-    auto& t = w.tally(number);
-    t.out_packets.add(1);
-    t.out_bytes.add(p.length);
+    tunnelled.count(w, number, p.length);
     auto* ip = p.l3 - added;
-    write_gre(tunnel, p, ip + wire::kIpv4Bytes, header);
+    write_gre(tunnel, p, ip + wire::kIpv4Bytes);
     const auto total = static_cast<std::uint16_t>(p.length + added);
-    write_outer(w, tunnel, p, ip, to.nbma, total);
+    write_outer(w, tunnel.header, p, ip, to.nbma, total);
     p.l3 = ip;
     p.length = total;
     p.header_bytes = wire::kIpv4Bytes;
     p.protocol = kProtoGre.value();
-    p.source = tunnel.config.tunnel.source.value();
+    p.source = tunnel.header.source;
     p.destination = to.nbma;
     p.set(kOurs);
     p.clear(kFragment | kLaterFragment | kRawGre | kForcedOut | kBypassPolicy);
-    if (hop != nullptr && hop->use != nullptr) {
-        hop->use->used.store(true, std::memory_order_relaxed);
+    auto* use = hop == nullptr ? nullptr : hop->use;
+    if (use != nullptr) {
+        use->used.store(true, std::memory_order_relaxed);
     }
     if (tunnel.protected_tunnel) {
         p.slot = to.slot;
         w.frame.esp_out.push(at);
         return;
     }
-    send_outer(
-        w, at, number, hop == nullptr || hop->use == nullptr ? nullptr : &hop->use->outer_cache);
+    send_outer(w, at, number, use == nullptr ? nullptr : &use->outer_cache);
 }
 
 }  // namespace
@@ -226,9 +256,11 @@ void gre_out(Worker& w) {
         fit(w, at, ready);
     }
     f.gre_out.clear();
+    Tunnelled tunnelled;
     for (const auto at : ready.places()) {
-        encapsulate(w, at);
+        encapsulate(w, at, tunnelled);
     }
+    tunnelled.flush(w);
 }
 
 }  // namespace viaduct::dataplane

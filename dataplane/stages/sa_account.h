@@ -38,4 +38,41 @@ inline bool account(Worker& w, const Sa& sa, std::uint32_t bytes) {
     return sa.hard_bytes == 0 || before < sa.hard_bytes;
 }
 
+/// The same for a vector: packets of one SA in a row are counted together, where there is no limit that one
+/// of them could cross. Who is done calls flush().
+class Accountant {
+public:
+    explicit Accountant(Worker& w) : w_(w) {}
+
+    bool account(const Sa& sa, std::uint32_t bytes) {
+        if (sa.has_limits) [[unlikely]] {
+            return dataplane::account(w_, sa, bytes);
+        }
+        if (sa.state != state_) {
+            flush();
+            state_ = sa.state;
+        }
+        ++packets_;
+        bytes_ += bytes;
+        return true;
+    }
+
+    void flush() {
+        if (packets_ == 0) {
+            return;
+        }
+        add_to(state_->packets, packets_, w_.shared);
+        add_to(state_->bytes, bytes_, w_.shared);
+        state_->last_used.store(w_.now.time_since_epoch().count(), std::memory_order_relaxed);
+        packets_ = 0;
+        bytes_ = 0;
+    }
+
+private:
+    Worker& w_;
+    SaState* state_ = nullptr;
+    std::uint64_t packets_ = 0;
+    std::uint64_t bytes_ = 0;
+};
+
 }  // namespace viaduct::dataplane

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "dataplane/wire/gre.h"
+
 namespace viaduct::dataplane {
 
 namespace {
@@ -29,6 +31,24 @@ std::uint64_t mac_word(const MacAddress& mac) {
     std::uint64_t word = 0;
     std::memcpy(&word, mac.octets().data(), 6);
     return word;
+}
+
+TunnelHeader header_of(const TunnelParameters& t) {
+    TunnelHeader h;
+    const unsigned flags = (t.checksum ? wire::kGreChecksum : 0U) | (t.key ? wire::kGreKey : 0U) |
+                           (t.sequence ? wire::kGreSequence : 0U);
+    h.source = t.source.value();
+    h.gre_flags = big_endian(static_cast<std::uint16_t>(flags));
+    h.key = big_endian(t.key.value_or(0));
+    h.gre_bytes = static_cast<std::uint8_t>(wire::kGreBytes + (t.checksum ? 4U : 0U) +
+                                            (t.key ? 4U : 0U) + (t.sequence ? 4U : 0U));
+    h.ttl = t.ttl;
+    h.tos = t.tos.value_or(0);
+    h.has_key = t.key.has_value();
+    h.computed = t.checksum || t.sequence;
+    h.copy_tos = !t.tos.has_value();
+    h.path_mtu_discovery = t.path_mtu_discovery;
+    return h;
 }
 
 std::size_t hash_of(const TunnelKey& k) {
@@ -137,6 +157,7 @@ void Interfaces::republish() {
         r.policy = i.policy;
         r.mac_word = mac_word(i.mac);
         r.state = state_for(i.index);
+        r.header = header_of(i.tunnel);
         r.config = i;
     }
     next->index_tunnels();

@@ -59,6 +59,20 @@ struct InterfaceState {
     std::atomic<std::uint64_t> outer_cache{0};  // workers: rw: route generation, next hop
 };
 
+/// What of the headers that a tunnel puts in front is known before there is a packet.
+struct TunnelHeader {
+    std::uint32_t source = 0;
+    std::uint32_t gre_flags = 0;  // the flags as memory has them; the protocol type is the packet's
+    std::uint32_t key = 0;  // as memory has it
+    std::uint8_t gre_bytes = 0;
+    std::uint8_t ttl = 0;
+    std::uint8_t tos = 0;
+    bool has_key = false;
+    bool computed = false;  // a checksum or a sequence number: the GRE header differs by packet
+    bool copy_tos = false;
+    bool path_mtu_discovery = false;
+};
+
 struct alignas(64) InterfaceRecord {
     IfIndex index;
     InterfaceKind kind = InterfaceKind::null;
@@ -75,6 +89,7 @@ struct alignas(64) InterfaceRecord {
     PolicyId policy;
     std::uint64_t mac_word = 0;  // the six octets as the low bytes of a memory word
     InterfaceState* state = nullptr;
+    TunnelHeader header;  // tunnels
     Interface config;  // the rest: cold
 };
 

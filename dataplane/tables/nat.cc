@@ -80,7 +80,7 @@ NatRuleState* Nat::state_of(std::uint32_t id) {
 }
 
 void Nat::publish(const NatPolicy& policy) {
-    const bool empty = policy.dynamics.empty() && policy.statics.empty();
+    const bool empty = policy.dynamics.empty() && policy.statics.empty() && policy.gates.empty();
     if (empty && tables_.empty()) {
         policy_ = policy;
         return;

@@ -91,6 +91,11 @@ bool NatTable::may_use(std::uint32_t address, std::uint8_t protocol, std::uint16
             return false;
         }
     }
+    // The router's own pings have these identifiers (controlplane/icmp/ping.cc).
+    constexpr std::uint16_t kOwnIdentifiers = 0xFF00;
+    if (protocol == kProtoIcmp.value() && port >= kOwnIdentifiers) {
+        return false;
+    }
     return !rules_->claims(protocol, {address, port});
 }
 

@@ -27,7 +27,9 @@ NatTick ticks_of(std::chrono::seconds s) {
 }  // namespace
 
 NatRules::NatRules(const NatPolicy& policy, std::uint32_t number)
-    : generation(number), epoch(static_cast<std::uint16_t>(number)) {
+    : gates(policy.gates), generation(number), epoch(static_cast<std::uint16_t>(number)) {
+    // Flows over statics and without translation do not name their worker: the first does it all.
+    single_owner = !gates.empty();
     const auto& t = policy.times;
     times = {ticks_of(t.address),
              ticks_of(t.udp),

@@ -96,6 +96,18 @@ public:
     [[nodiscard]] bool is_global(std::uint32_t address) const;
     [[nodiscard]] const NatRule* find(std::uint32_t id) const;
 
+    /// nullptr: this interface is open.
+    [[nodiscard]] const NatGate* gate_of(IfIndex in) const {
+        for (const auto& gate : gates) {
+            if (gate.outside == in) {
+                return &gate;
+            }
+        }
+        return nullptr;
+    }
+
+    std::vector<NatGate> gates;
+
     std::vector<NatRule> inside;  // in order
     std::vector<NatRule> outside;
     bool has_port_statics = false;

@@ -5,6 +5,7 @@
 
 #include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
+#include "dataplane/wire/outer_header.h"
 #include "dataplane/wire/udp.h"
 
 namespace viaduct::dataplane {
@@ -26,19 +27,6 @@ Selector mirror(const Selector& s) {
     return m;
 }
 
-/// What of the outer header is the same for all packets: version and length, TTL and protocol, addresses.
-std::uint16_t outer_sum(const Sa& sa) {
-    wire::Ipv4 h{};
-    h.version_ihl = 0x45;
-    h.ttl = kOuterTtl;
-    h.protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
-    h.source = sa.local;
-    h.destination = sa.remote;
-    std::uint8_t raw[sizeof(h)];
-    wire::write(raw, h);
-    return wire::header_sum(raw, 5);
-}
-
 /// What workers would compute of key and addresses for every packet.
 void derive(Sa& sa) {
     sa.icv_bytes = static_cast<std::uint8_t>(sa.key->icv_bytes());
@@ -47,7 +35,8 @@ void derive(Sa& sa) {
     sa.before_bytes = static_cast<std::uint8_t>((sa.tunnel_mode ? wire::kIpv4Bytes : 0U) +
                                                 (sa.has_udp() ? wire::kUdpBytes : 0U) +
                                                 wire::kEspBytes + sa.key->iv_bytes());
-    sa.outer_sum = outer_sum(sa);
+    const auto protocol = sa.has_udp() ? kProtoUdp.value() : kProtoEsp.value();
+    sa.outer_sum = wire::fixed_outer_sum({0, sa.local, sa.remote, kOuterTtl, protocol});
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ std::vector<Row> rows() {
         add(name + " IMIX", path, kImix, change);
         add(name + " 1420 B", path, {1420}, change);
     };
+    all_sizes("ports alone", Path::ports, nothing);
     all_sizes("forward 1000 routes", Path::forward, nothing);
     add("forward 1000000 routes 64 B", Path::forward, {64}, [](BenchOptions& o) {
         o.routes = 1000000;

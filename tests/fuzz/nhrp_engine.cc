@@ -95,7 +95,8 @@ void step(Engine& engine, TimePoint& now, ByteReader& input) {
     case 3:
     case 4: {
         const auto length = std::min<std::size_t>(input.u8(), input.remaining());
-        engine.on_packet(now, kTunnel, a, repaired(input.bytes(length)));
+        const auto original = (op & 0xFU) > 2U ? std::optional{b} : std::nullopt;
+        engine.on_packet(now, kTunnel, a, repaired(input.bytes(length)), original);
         break;
     }
     case 5:
@@ -108,10 +109,18 @@ void step(Engine& engine, TimePoint& now, ByteReader& input) {
         break;
     }
     case 7:
-        engine.on_tunnel_state(now, local, a, Engine::TunnelState::up);
+        engine.on_tunnel_state(now,
+                               local,
+                               a,
+                               Engine::TunnelState::up,
+                               (high & 1U) != 0 ? std::optional{b} : std::nullopt);
         break;
     case 8:
-        engine.on_tunnel_state(now, local, a, Engine::TunnelState::down);
+        engine.on_tunnel_state(now,
+                               local,
+                               a,
+                               Engine::TunnelState::down,
+                               (high & 1U) != 0 ? std::optional{b} : std::nullopt);
         break;
     case 9:
         engine.set_used(now, kTunnel, a);

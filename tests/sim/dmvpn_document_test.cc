@@ -4,6 +4,10 @@
 //                                          │
 //                                        cloud
 //              pc-3 2.2.2.10 ── sv9-3 .131 ┘└ sv9-4 .130 ── pc-4 3.3.3.10
+#include <fstream>
+#include <regex>
+#include <set>
+
 #include "tests/sim/dmvpn_fixture.h"
 
 namespace viaduct::sim {
@@ -21,6 +25,27 @@ std::string missing_in_order(const std::string& log, const std::vector<std::stri
         at += line.size();
     }
     return "";
+}
+
+/// A debug line without its time, its prompt, and what differs from one router to the next (pointers).
+std::string normal_line(std::string line) {
+    const auto begin = std::min(line.find("NHRP: "), line.find("src: "));
+    if (begin == std::string::npos) {
+        return "";
+    }
+    line = std::regex_replace(line.substr(begin), std::regex(" sv9-[234]#\\s*$| +$"), "");
+    line = std::regex_replace(line, std::regex("lookup_comp_returned"), "lookup_comp returned");
+    line = std::regex_replace(line, std::regex("0x[0-9A-Fa-f]+"), "0x*");
+    return std::regex_replace(line, std::regex("  +"), " ");
+}
+
+std::set<std::string> normal_lines(const std::string& text) {
+    std::set<std::string> out;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        out.insert(normal_line(line));
+    }
+    return out;
 }
 
 std::unique_ptr<lab::Lab> running_lab() {
@@ -59,6 +84,38 @@ TEST_CASE("D1 D3 D4: document 003's configurations as they stand come up from po
     for (const auto* host : {"pc-3", "pc-4"}) {
         CHECK(lossless(lab->ask(host, "ping 1.1.1.10 count 5")));
     }
+}
+
+TEST_CASE("D10: show dmvpn detail shows the sessions that IKE has") {
+    const auto lab = running_lab();
+    const auto text = lab->ask("sv9-3", "show dmvpn detail");
+    INFO(text);
+    const auto session = text.find("Crypto Session Details: \n");
+    REQUIRE(session != std::string::npos);
+    const auto details = text.substr(session);
+    for (const auto* line :
+         {"Interface: Tunnel0\nSession: [0x",
+          "  IKE SA: local 209.168.202.131/500 remote 209.168.202.225/500 Active\n",
+          "          Capabilities:",
+          "  Crypto Session Status: UP-ACTIVE     \n",
+          "  fvrf: (none),\tPhase1_id: 209.168.202.225\n",
+          "  IPSEC FLOW: permit 47 host 209.168.202.131 host 209.168.202.225\n",
+          "        Active SAs: 2, origin: crypto map\n",
+          "        Inbound:  #pkts dec'ed ",
+          "        Outbound: #pkts enc'ed ",
+          ", transform : esp-3des esp-md5-hmac ",
+          "    Socket State: Open\n"}) {
+        INFO(line);
+        CHECK(has(details, line));
+    }
+    CHECK(occurrences(details, "Session: [0x") == 1);
+    // Without power at the hub: what is missing first is told.
+    REQUIRE(lab->power("sv9-2", false));
+    lab->run_for(200s);
+    const auto gone = lab->ask("sv9-3", "show dmvpn");
+    INFO(gone);
+    CHECK(has(gone, " IKE "));
+    CHECK(has(gone, "SX\n"));
 }
 
 TEST_CASE("D3: a spoke with another authentication string does not register") {
@@ -138,6 +195,40 @@ TEST_CASE("D5 D6: the first spoke-to-spoke packets, line by line as document 003
                             "NHRP: Send Resolution Reply via Tunnel0, packet size: 112",
                             " src: 192.168.1.1, dst: 192.168.1.2",
                             "NHRP: 112 bytes out Tunnel0"}) == "");
+}
+
+TEST_CASE("D10: every line of the document's NHRP trace is one of ours on the same router") {
+    const auto lab = running_lab();
+    for (const auto* router : {"sv9-2", "sv9-3", "sv9-4"}) {
+        lab->ask(router, "debug nhrp");
+    }
+    lab->run_for(2s);  // the dataplane is told to show what it forwards within the fabric
+    for (const auto* router : {"sv9-2", "sv9-3", "sv9-4"}) {
+        lab->ask(router, "clear logging");
+    }
+    lab->ask("sv9-4", "ping 2.2.2.2 repeat 10");
+    const auto four = lab->ask("sv9-4", "show logging");
+    const auto three = lab->ask("sv9-3", "show logging");
+    const auto hub = lab->ask("sv9-2", "show logging");
+    INFO(four << three << hub);
+    std::ifstream fixture(VIADUCT_SOURCE_ROOT "/../shared/fixtures/debug/dmvpn-nhrp.log");
+    if (!fixture) {
+        WARN("skipped: ../shared/fixtures/debug is not there");
+        return;
+    }
+    const std::vector<std::set<std::string>> ours{
+        normal_lines(four), normal_lines(three), normal_lines(hub)};
+    std::size_t router = 0;
+    std::size_t lines = 0;
+    for (std::string line; std::getline(fixture, line);) {
+        if (const auto wanted = normal_line(line); !wanted.empty()) {
+            INFO(wanted);
+            CHECK(ours[router].contains(wanted));
+            ++lines;
+        }
+        router = line.ends_with("sv9-3#") ? 1U : line.ends_with("sv9-2#") ? 2U : router;
+    }
+    CHECK(lines > 55);
 }
 
 TEST_CASE("D5 D7: ten of ten from the first packet on, then the hub's counters stand still") {

@@ -1,5 +1,8 @@
 // What goes wrong in a DMVPN cloud: routers without power, addresses that change, lost, doubled and overtaken packets.
 // After the faults end everything must converge.
+#include <cstdlib>
+#include <iostream>
+
 #include "tests/sim/dmvpn_fixture.h"
 
 namespace viaduct::sim {
@@ -126,7 +129,10 @@ TEST_CASE("D3: a unique registration is not taken over by another outside addres
     CHECK_FALSE(has(nhrp, "209.168.202.140"));
 }
 
+/// VIADUCT_FAULT_HOURS=24: the virtual day that the project asks for, by hand; it takes half an hour.
 TEST_CASE("D9: two hours of 20 % loss, duplicates and reordering; then everything converges") {
+    const char* wanted = std::getenv("VIADUCT_FAULT_HOURS");
+    const int hours = std::max(wanted == nullptr ? 2 : std::atoi(wanted), 1);
     auto topology = example("dmvpn");
     for (auto& router : topology.routers) {
         router.config_text.insert(router.config_text.find("\nhostname"),
@@ -137,13 +143,18 @@ TEST_CASE("D9: two hours of 20 % loss, duplicates and reordering; then everythin
     REQUIRE(converged(*lab));
     CloudTap tap(*lab);
     set_faults(*lab, 0.2, 0.05, 0.1);
-    lab->run_for(std::chrono::hours{2});
+    lab->run_for(std::chrono::hours{hours});
     lab->run_for(10s);
     const auto flaps = neighbors_down(*lab, "sv9-2");
     const auto log = lab->ask("sv9-2", "show logging");
     INFO(log.substr(0, 4000));
     CAPTURE(flaps);
-    CHECK(flaps <= 5);
+    CHECK(flaps <= 5U * static_cast<unsigned>(hours) / 2);
+    if (wanted != nullptr) {
+        std::cout << hours << " virtual hours: " << flaps << " neighbours lost by the hub, "
+                  << lab->link("cloud").counters().lost << " frames lost of "
+                  << lab->link("cloud").counters().carried << '\n';
+    }
     CHECK(lab->link("cloud").counters().lost > 1000);
     set_faults(*lab, 0, 0, 0);
     CHECK(wait_converged(*lab, 60s));

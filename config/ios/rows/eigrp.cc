@@ -482,7 +482,6 @@ Row neighbor_row() {
         }
     };
     row.examples = {"neighbor 10.0.0.2"};
-    row.effect = Effect::later;
     return row;
 }
 

@@ -89,16 +89,40 @@ Row mac_row() {
     return row;
 }
 
+/// On a tunnel none are sent unless configured; IOS refuses them on a multipoint tunnel.
+Result<void> tunnel_keepalive(InterfaceConfig& interface, const Args& args) {
+    constexpr std::uint16_t kDefaultPeriod = 10;
+    const InterfaceConfig normal;
+    const bool off =
+        args.negated() || args.has(kDefaultWord) || args.number("period", kDefaultPeriod) == 0;
+    if (!off && interface.tunnel.mode == config::TunnelMode::gre_multipoint) {
+        return failure("Keepalives are not supported on a multipoint tunnel");
+    }
+    interface.keepalive = true;
+    interface.keepalive_period_s.reset();
+    interface.keepalive_retries = normal.keepalive_retries;
+    if (!off) {
+        interface.keepalive_period_s =
+            static_cast<std::uint16_t>(args.number("period", kDefaultPeriod));
+        interface.keepalive_retries =
+            static_cast<std::uint8_t>(args.number("retries", normal.keepalive_retries));
+    }
+    return done();
+}
+
 Row keepalive_row() {
     Row row{.mode = Mode::interface,
             .pattern = "keepalive [ <period:0-32767> [ <retries:1-255> ] ]",
             .help =
                 "Enable keepalive|period: Keepalive period (default 10 seconds)|retries: Keepalive "
                 "retries"};
-    row.apply = [](ConfigSession& session, const Args& args) {
+    row.apply = [](ConfigSession& session, const Args& args) -> Result<void> {
         auto& interface = session.object<InterfaceConfig>();
         const InterfaceConfig normal;
         const bool restores = args.has(kDefaultWord);
+        if (interface.name.type == config::InterfaceType::tunnel) {
+            return tunnel_keepalive(interface, args);
+        }
         interface.keepalive = !args.negated() && (restores || args.number("period", 1) != 0);
         interface.keepalive_period_s.reset();
         interface.keepalive_retries = normal.keepalive_retries;

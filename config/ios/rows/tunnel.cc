@@ -100,6 +100,11 @@ Row mode_row() {
             return failure("Tunnel destination must be removed before multipoint mode");
         }
         tunnel.mode = mode;
+        if (mode == TunnelMode::gre_multipoint) {
+            auto& interface = session.object<InterfaceConfig>();
+            interface.keepalive_period_s.reset();
+            interface.keepalive_retries = InterfaceConfig{}.keepalive_retries;
+        }
         return done();
     };
     row.write = [](Writer& out) {

@@ -148,6 +148,22 @@ TEST_CASE("ARP: strangers, truncations, duplicates and proxies") {
     CHECK(b.take<SendFrame>().empty());
 }
 
+TEST_CASE("N11: ARP answers for global addresses of translations, and for their neighbours not") {
+    Bench b;
+    Interface on{kIf, *config::InterfaceName::parse("Fa0/0"), true, kOwn, {{kOwnIp, 24}}};
+    on.aliases = {{{10, 0, 0, 100}, {10, 0, 0, 109}}, {{10, 0, 0, 200}, {10, 0, 0, 200}}};
+    b.engine.configure(kStart, {on}, {});
+    b.engine.take_actions();
+    for (const auto& [last, answers] :
+         {std::pair{99, 0U}, {100, 1U}, {109, 1U}, {110, 0U}, {200, 1U}, {201, 0U}}) {
+        const Ipv4Address asked{10, 0, 0, static_cast<std::uint8_t>(last)};
+        b.engine.on_frame(kStart, kIf, arp_frame(1, kPeer, kPeerIp, asked));
+        CHECK(b.take<SendFrame>().size() == answers);
+    }
+    // They are not shown as the interface's own.
+    CHECK(b.engine.entries(kStart).size() == 2);
+}
+
 TEST_CASE("ARP: unresolved addresses are bounded") {
     Bench b;
     b.engine.configure(

@@ -3,6 +3,7 @@
 //     ESP ── plain header ───────▶ 2 [ fast ] 1 ──▶ 10.2.0.2
 //     ESP ── an access list ─────▶ 2 [ slow ] 1 ──▶ 10.2.0.2     (no short way from ethernet to esp_in)
 //     what is in it, in clear ───▶ 2 [ open ] 1 ──▶ 10.2.0.2     (ip4_input, where the header is unusual)
+//     clear ──▶ 2 [ tunnel 9 ] ──▶ 2     with and without an access list on the way out
 #include <catch2/catch.hpp>
 
 #include "crypto/esp_reference.h"
@@ -209,7 +210,69 @@ Bytes in_esp(
     return outer.build();
 }
 
+/// A router with a tunnel behind which 10.2.0.0/24 is; `access_list`: one that permits everything on the way
+/// out, so that the outer packet goes by all stages.
+struct Encapsulator : Receiver {
+    Encapsulator(bool access_list, const TunnelParameters& t) : Receiver(false) {
+        router.add_neighbour(2, "192.0.2.1", 2);
+        Interface i;
+        i.index = IfIndex{9};
+        i.kind = InterfaceKind::tunnel_point_to_point;
+        i.up = true;
+        i.mtu = 17916;
+        i.ip_mtu = 180;
+        i.tunnel = t;
+        router.add_interface(i);
+        if (access_list) {
+            AclRule all;
+            all.permit = true;
+            router.plane.publish_acl(AclId{1}, std::vector{all});
+            router.change(2, [](Interface& out) { out.acl_out = AclId{1}; });
+        }
+        NextHop n;
+        n.kind = NextHop::Kind::tunnel;
+        n.interface = i.index;
+        const auto tunnel = router.next_hop(n);
+        router.add_route("10.2.0.0/24", tunnel);
+        router.add_route("10.2.0.2/32", tunnel);
+    }
+
+    [[nodiscard]] std::string tunnel_counters() const {
+        const auto c = router.plane.interface_counters(IfIndex{9});
+        return std::to_string(c.out_packets) + " " + std::to_string(c.out_bytes);
+    }
+};
+
 }  // namespace
+
+TEST_CASE("GRE out: the outer packet leaves at once as it would by all stages") {
+    TunnelParameters t;
+    t.source = ip("192.0.2.2");
+    t.destination = ip("192.0.2.1");
+    t.path_mtu_discovery = GENERATE(false, true);
+    const auto kind = GENERATE(0, 1, 2);
+    if (kind == 1) {
+        t.key = 7;
+        t.tos = std::uint8_t{0x20};
+    } else if (kind == 2) {
+        t.key = 8;
+        t.checksum = true;
+        t.sequence = true;
+    }
+    Encapsulator fast{false, t};
+    Encapsulator slow{true, t};
+    SeededRandom random{13};
+    int sent = 0;
+    for (int i = 0; i < 1000; ++i) {
+        const auto packet = random_packet(random);
+        INFO("packet " << i << " " << Receiver::hex(packet));
+        const auto outcome = fast.outcome(packet);
+        REQUIRE(outcome == slow.outcome(packet));
+        REQUIRE(fast.tunnel_counters() == slow.tunnel_counters());
+        sent += outcome.starts_with(" sent") ? 1 : 0;
+    }
+    CHECK(sent > 200);
+}
 
 TEST_CASE(
     "ESP in: the short way from the wire and the one by all stages do the same to every packet") {

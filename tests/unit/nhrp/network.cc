@@ -106,6 +106,8 @@ void Node::run_actions() {
         } else if (auto* release = std::get_if<ReleaseTunnel>(&action)) {
             ++released;
             network.release_sa(*this, release->nbma_remote);
+        } else if (auto* reset = std::get_if<ResetTunnel>(&action)) {
+            resets.push_back(reset->nbma_remote);
         } else if (auto* install = std::get_if<InstallRoute>(&action)) {
             shortcuts[install->prefix] = *install;
         } else if (auto* remove = std::get_if<RemoveRoute>(&action)) {

@@ -66,6 +66,7 @@ struct Node {
     std::uint64_t data_received = 0;
     std::uint64_t data_dropped = 0;
     std::uint64_t released = 0;
+    std::vector<Nbma> resets;
 
     Interface& interface() { return interfaces.front(); }
 

@@ -161,6 +161,27 @@ TEST_CASE("D8: the hub is power-cycled, the spokes recover") {
     CHECK(hub.entry("192.168.1.3/32") != nullptr);
 }
 
+TEST_CASE("D8: registrations that stay unanswered while SAs stand have the SAs built anew, once") {
+    Network network;
+    network.document003();
+    auto& three = network["sv9-3"];
+    three.interface().nhrp.registration_timeout_s = 10;
+    for (auto& [name, node] : network.nodes_) {
+        node->configure();
+    }
+    network.run_for(100s);
+    REQUIRE(three.server().state == ServerState::responding);
+    network["sv9-2"].power_off();  // and nobody at this end has noticed
+    network.run_for(60s);
+    CHECK(three.resets.empty());
+    network.run_for(30s);
+    CHECK(three.server().state == ServerState::expecting);
+    REQUIRE(three.resets.size() == 1);
+    CHECK(three.resets.front() == Nbma{ip("209.168.202.225"), std::nullopt});
+    network.run_for(600s);
+    CHECK(three.resets.size() == 1);
+}
+
 TEST_CASE("D3: a spoke that is gone is forgotten after its hold time, with all that hung on it") {
     Pair p;
     p.spoke().interface().nhrp.holdtime_s = 300;

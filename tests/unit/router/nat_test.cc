@@ -193,9 +193,13 @@ TEST_CASE("N11: the PIX's nat and global, only for what leaves by the outside") 
         "ip address inside 10.10.10.1 255.255.255.0\nglobal (outside) 1 interface\n"
         "nat (inside) 1 0.0.0.0 0.0.0.0 0 0\n");
     const auto plan = w.plan();
-    REQUIRE(plan.policy.dynamics.size() == 1);
+    REQUIRE(plan.policy.dynamics.size() == 2);
     const auto& rule = plan.policy.dynamics[0];
     CHECK(rule.overload);
+    // What no nat line names is not sent; nothing comes in by the outside unasked.
+    CHECK(plan.policy.dynamics[1].range.first.is_unspecified());
+    REQUIRE(plan.policy.gates.size() == 1);
+    CHECK(plan.policy.gates[0].outside == rule.out);
     CHECK(rule.out == w.indices.at(*config::InterfaceName::parse("Ethernet0")));
     CHECK(rule.range.first == Ipv4Address{171, 69, 89, 78});
 }
