@@ -44,7 +44,7 @@ SCRIPT
 }
 
 console() { "$viaduct" console -s "$work/r.sock" "$@" 2>&1; }
-hub_says() { console -c 'show logging' | grep -qF -- "$1"; }
+hub_says() { console -c 'show logging' | grep -F -- "$1" >/dev/null; }
 sessions() { [ "$(console -c 'show vpn-sessiondb remote' | grep -c '10\.5\.5\.')" -eq "$1" ]; }
 
 client() {
