@@ -255,9 +255,9 @@ void Ezvpn::on_body(IkeSa& sa, MessageId id, bool ours, const ConfigBody& body) 
     }
     if (body.type == ConfigType::set && !ours) {
         const auto find = [&body](std::uint16_t type) {
-            return std::find_if(body.attributes.begin(), body.attributes.end(), [type](const auto& a) {
-                return a.type == type;
-            });
+            return std::find_if(body.attributes.begin(),
+                                body.attributes.end(),
+                                [type](const auto& a) { return a.type == type; });
         };
         const auto status = find(kXauthStatus);
         const auto message = find(kXauthMessage);
@@ -268,15 +268,16 @@ void Ezvpn::on_body(IkeSa& sa, MessageId id, bool ours, const ConfigBody& body) 
         if (status->number().value_or(kXauthFailed) == kXauthOk) {
             request_config(sa);
         } else {
-            core_.log.message("CRYPTO",
-                              Severity::warnings,
-                              "EZVPN_AUTH_FAILED",
-                              "(Client) User={} Group={} Server_public_addr={}: the server refuses {}",
-                              sa.client->user,
-                              sa.client->group,
-                              sa.remote.address.to_string(),
-                              message != body.attributes.end() ? "the user: " + text_of(*message)
-                                                               : std::string("name or password"));
+            core_.log.message(
+                "CRYPTO",
+                Severity::warnings,
+                "EZVPN_AUTH_FAILED",
+                "(Client) User={} Group={} Server_public_addr={}: the server refuses {}",
+                sa.client->user,
+                sa.client->group,
+                sa.remote.address.to_string(),
+                message != body.attributes.end() ? "the user: " + text_of(*message)
+                                                 : std::string("name or password"));
         }
         return;
     }
@@ -374,7 +375,8 @@ void Ezvpn::on_given(IkeSa& sa, const ConfigBody& body) {
             given.domain = text_of(a);
             break;
         case kUnityNatPort:
-            if (const auto port = a.number().value_or(0); port > 1023 && port <= 0xFFFF && sa.nat.dialect == NatDialect::none) {
+            if (const auto port = a.number().value_or(0);
+                port > 1023 && port <= 0xFFFF && sa.nat.dialect == NatDialect::none) {
                 sa.client->esp_udp_port = L4Port{static_cast<std::uint16_t>(port)};
                 given.esp_udp_port = sa.client->esp_udp_port;
             }

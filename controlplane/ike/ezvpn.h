@@ -2,10 +2,14 @@
 // XAUTH with the configured user, Mode-Config, then quick mode for what the server lets through.
 //
 //   down → connecting (ISAKMP SA in phase 1) → SA's client: xauth_wait → config_request → open
-//   any → down, with a reason; `connect auto` tries again after kRetry with the next peer.
+//   any → down, with a reason; `connect auto` tries again after kRetry with the next peer, `connect acl` with the next
+//   packet that the list permits (the Router calls connect()).
+//
+// What is given goes to the Router as ClientConfigured: in client mode it translates the inside hosts to the assigned
+// address. Without NAT-T the server is asked for Cisco's IPsec over UDP.
 //
 // Not supported: saved-password prompts (`xauth userid mode interactive`), a new phase 1 before the old one
-// ends (the session begins anew), network-plus mode, `connect acl`.
+// ends (the session begins anew); network-plus mode gets an address and protects that alone.
 #pragma once
 
 #include <map>

@@ -176,7 +176,8 @@ std::vector<Attribute> Transactions::values_of(IkeSa& sa, std::uint16_t type) {
 }
 
 /// NAT-T goes before IPsec over UDP (document 001): who speaks it is not given a port of the other kind.
-std::vector<Attribute> Transactions::port_values(IkeSa& sa, const config::ClientGroup* group) const {
+std::vector<Attribute> Transactions::port_values(IkeSa& sa,
+                                                 const config::ClientGroup* group) const {
     if (sa.nat.detected()) {
         return {{kUnityNatPort, kPortNatT.value()}};
     }

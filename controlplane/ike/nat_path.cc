@@ -16,7 +16,9 @@ struct Disabled {
     std::uint32_t sequence = 0;
 };
 
-std::optional<Disabled> disabled_by(const Engine::State& core, Ipv4Address local, Ipv4Address remote) {
+std::optional<Disabled> disabled_by(const Engine::State& core,
+                                    Ipv4Address local,
+                                    Ipv4Address remote) {
     for (const auto& interface : core.interfaces) {
         const auto map = core.crypto().maps.find(interface.crypto_map);
         if (interface.address != local || map == core.crypto().maps.end()) {
@@ -41,7 +43,9 @@ std::string why_off(const Engine::State& core, Ipv4Address local, Ipv4Address re
     }
     if (const auto entry = disabled_by(core, local, remote)) {
         return fmt::format(
-            "NAT transparency is off for this peer (crypto map {} {}: set nat-t-disable)", entry->map, entry->sequence);
+            "NAT transparency is off for this peer (crypto map {} {}: set nat-t-disable)",
+            entry->map,
+            entry->sequence);
     }
     return "the peer does not speak NAT-T";
 }
@@ -50,7 +54,8 @@ std::string why_off(const Engine::State& core, Ipv4Address local, Ipv4Address re
 bool heard(const Engine::State& core, const Child& child) {
     const auto flow = flow_of(child.parameters);
     const auto pairs = core.children.live_of_flow(flow);
-    return core.children.past_usage(flow).packets_in > 0 || std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) {
+    return core.children.past_usage(flow).packets_in > 0 ||
+           std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) {
                return core.usage.usage(id).packets_in > 0;
            });
 }
@@ -80,7 +85,8 @@ void say(Engine::State& core, const Child& child, const std::string& what) {
 }  // namespace
 
 bool nat_traversal_allowed(const Engine::State& core, const IkeSa& sa) {
-    return core.crypto().nat_transparency && !disabled_by(core, sa.local.address, sa.remote.address);
+    return core.crypto().nat_transparency &&
+           !disabled_by(core, sa.local.address, sa.remote.address);
 }
 
 std::string nat_evidence(const IkeSa& sa) {
@@ -92,7 +98,9 @@ std::string nat_evidence(const IkeSa& sa) {
         return fmt::format("{} comes from {}", own->to_string(), sa.remote.address.to_string());
     }
     if (!sa.initiator() && sa.remote.port != kPortIsakmp) {
-        return fmt::format("its IKE comes from port {} of {}", sa.remote.port.value(), sa.remote.address.to_string());
+        return fmt::format("its IKE comes from port {} of {}",
+                           sa.remote.port.value(),
+                           sa.remote.address.to_string());
     }
     return "";
 }
@@ -109,13 +117,17 @@ std::string nat_diagnosis(const Engine::State& core, const Child& child) {
     const auto* sa = ike_of(core, child);
     const auto evidence = sa != nullptr ? nat_evidence(*sa) : std::string();
     if (!evidence.empty()) {
-        return fmt::format("a NAT is in between ({}), and {}", evidence, why_off(core, p.local.address, p.remote.address));
-    }
-    const bool off = sa != nullptr ? !nat_traversal_allowed(core, *sa) : !core.crypto().nat_transparency;
-    if (off && usage.packets_out > 0) {
-        return fmt::format("{} packets have gone out and none has come in; {}: a NAT on the way does not pass ESP",
-                           usage.packets_out,
+        return fmt::format("a NAT is in between ({}), and {}",
+                           evidence,
                            why_off(core, p.local.address, p.remote.address));
+    }
+    const bool off =
+        sa != nullptr ? !nat_traversal_allowed(core, *sa) : !core.crypto().nat_transparency;
+    if (off && usage.packets_out > 0) {
+        return fmt::format(
+            "{} packets have gone out and none has come in; {}: a NAT on the way does not pass ESP",
+            usage.packets_out,
+            why_off(core, p.local.address, p.remote.address));
     }
     return "";
 }

@@ -219,8 +219,8 @@ void QuickMode::fail(IkeSa& sa, MessageId id, std::string_view reason, bool sile
         core_.children.leave_half(*child);
     }
     if (request) {
-        const auto heard =
-            std::max(sa.last_heard, core_.children.traffic_with(sa.local.address, sa.remote).last_in);
+        const auto heard = std::max(
+            sa.last_heard, core_.children.traffic_with(sa.local.address, sa.remote).last_in);
         if (silent && core_.now - heard > kSilence) {
             // Nothing comes back: the peer may have forgotten the ISAKMP SA. A new one shows.
             const auto ike = sa.id;

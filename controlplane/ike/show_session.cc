@@ -28,7 +28,8 @@ std::string proxy_text_of(const Proxy& proxy) {
 }
 
 std::string_view status_of(const Session& session) {
-    const bool phase1 = std::any_of(session.ikes.begin(), session.ikes.end(), [](const auto* sa) { return sa->complete(); });
+    const bool phase1 = std::any_of(
+        session.ikes.begin(), session.ikes.end(), [](const auto* sa) { return sa->complete(); });
     if (!session.flows.empty()) {
         return phase1 ? "UP-ACTIVE" : "UP-NO-IKE";
     }
@@ -39,17 +40,23 @@ std::string_view status_of(const Session& session) {
 }
 
 std::string ike_line(const IkeSa& sa, TimePoint now, bool detail) {
-    auto out = fmt::format("  IKE SA: local {}/{} remote {}/{} {}\n", sa.local.address.to_string(),
-                           sa.local.port.value(), sa.remote.address.to_string(), sa.remote.port.value(),
+    auto out = fmt::format("  IKE SA: local {}/{} remote {}/{} {}\n",
+                           sa.local.address.to_string(),
+                           sa.local.port.value(),
+                           sa.remote.address.to_string(),
+                           sa.remote.port.value(),
                            sa.complete() ? "Active" : "Inactive");
     if (detail && sa.complete()) {
         const bool configured = sa.client && (sa.client->address || !sa.client->group.empty());
-        const std::string capabilities = std::string(configured ? "C" : "") + (sa.peer.dpd ? "D" : "") +
+        const std::string capabilities = std::string(configured ? "C" : "") +
+                                         (sa.peer.dpd ? "D" : "") +
                                          (sa.suite.authentication > kLastPlainMethod ? "X" : "") +
                                          (sa.nat.detected() ? "N" : "");
-        out += fmt::format("          Capabilities:{} connid:{} lifetime:{}\n",
-                           capabilities.empty() ? "(none)" : capabilities, sa.id.value(),
-                           clock_text(sa.established + std::chrono::seconds(sa.suite.lifetime_s) - now));
+        out += fmt::format(
+            "          Capabilities:{} connid:{} lifetime:{}\n",
+            capabilities.empty() ? "(none)" : capabilities,
+            sa.id.value(),
+            clock_text(sa.established + std::chrono::seconds(sa.suite.lifetime_s) - now));
     }
     return out;
 }
@@ -74,7 +81,8 @@ std::string user_lines(const Session& session, TimePoint now, bool detail) {
     if (detail) {
         line("Profile", newest->profile);
         line("Group", client != nullptr ? client->group : "");
-        line("Assigned address", client != nullptr && client->address ? client->address->to_string() : "");
+        line("Assigned address",
+             client != nullptr && client->address ? client->address->to_string() : "");
         auto since = newest->established;
         for (const auto& [flow, pairs] : session.flows) {
             if (pairs.front()->stage != ChildStage::half) {
@@ -86,11 +94,18 @@ std::string user_lines(const Session& session, TimePoint now, bool detail) {
     return out;
 }
 
-std::string flow_text(const Engine::State& core, const std::vector<const Child*>& pairs, TimePoint now, bool detail) {
+std::string flow_text(const Engine::State& core,
+                      const std::vector<const Child*>& pairs,
+                      TimePoint now,
+                      bool detail) {
     const auto& p = pairs.back()->parameters;
-    const auto protocol = p.proxies.local.protocol ? fmt::format("{}", p.proxies.local.protocol->value()) : "ip";
-    auto out = fmt::format("  IPSEC FLOW: permit {} {} {}\n        Active SAs: {}, origin: {}\n", protocol,
-                           proxy_text_of(p.proxies.local), proxy_text_of(p.proxies.remote), pairs.size() * 2,
+    const auto protocol =
+        p.proxies.local.protocol ? fmt::format("{}", p.proxies.local.protocol->value()) : "ip";
+    auto out = fmt::format("  IPSEC FLOW: permit {} {} {}\n        Active SAs: {}, origin: {}\n",
+                           protocol,
+                           proxy_text_of(p.proxies.local),
+                           proxy_text_of(p.proxies.remote),
+                           pairs.size() * 2,
                            p.policy.dynamic_map.empty() ? "crypto map" : "dynamic crypto map");
     SaUsage sum = core.children.past_usage(flow_of(p));
     for (const auto* child : pairs) {
@@ -101,15 +116,26 @@ std::string flow_text(const Engine::State& core, const std::vector<const Child*>
         sum.errors_out += usage.errors_out;
     }
     if (detail) {
-        const auto end = core.timers.of({TimerKind::child_outbound_end, pairs.back()->id().value()});
-        const auto left = end && *end > now ? std::chrono::duration_cast<std::chrono::seconds>(*end - now).count() : 0;
+        const auto end =
+            core.timers.of({TimerKind::child_outbound_end, pairs.back()->id().value()});
+        const auto left = end && *end > now
+                              ? std::chrono::duration_cast<std::chrono::seconds>(*end - now).count()
+                              : 0;
         out += fmt::format(
             "        Inbound:  #pkts dec'ed {} drop {} life (KB/Sec) {}/{}\n"
             "        Outbound: #pkts enc'ed {} drop {} life (KB/Sec) {}/{}\n",
-            sum.packets_in, sum.errors_in, p.lifetime_kb, left, sum.packets_out, sum.errors_out, p.lifetime_kb, left);
+            sum.packets_in,
+            sum.errors_in,
+            p.lifetime_kb,
+            left,
+            sum.packets_out,
+            sum.errors_out,
+            p.lifetime_kb,
+            left);
     }
     if (detail && p.esp_udp) {
-        out += fmt::format("        ESP in UDP: local port {}, peer's port {}\n", p.esp_udp->local.value(),
+        out += fmt::format("        ESP in UDP: local port {}, peer's port {}\n",
+                           p.esp_udp->local.value(),
                            p.esp_udp->remote.value());
     }
     // Row N13: the tunnel is up, nothing arrives, and raw ESP is what a translator on the way would drop.
@@ -131,8 +157,9 @@ std::string show_session(const Engine::State& core, TimePoint now, bool detail) 
         const auto& p = child->parameters;
         const auto* outside = core.interface_with(p.local.address);
         const Endpoint remote{p.remote.address, p.udp_encapsulation ? p.remote.port : kPortIsakmp};
-        sessions[{outside != nullptr ? outside->index : p.policy.interface, remote}].flows[flow_of(p)].push_back(
-            child.get());
+        sessions[{outside != nullptr ? outside->index : p.policy.interface, remote}]
+            .flows[flow_of(p)]
+            .push_back(child.get());
     }
     std::string out = "Crypto session current status\n\n";
     if (detail) {
@@ -141,8 +168,12 @@ std::string show_session(const Engine::State& core, TimePoint now, bool detail) 
             "K - Keepalives, N - NAT-traversal, X - IKE Extended Authentication\n\n";
     }
     for (const auto& [key, session] : sessions) {
-        out += fmt::format("Interface: {}\n{}Session status: {}\nPeer: {} port {}\n", interface_text(core, key.first),
-                           user_lines(session, now, detail), status_of(session), key.second.address.to_string(), key.second.port.value());
+        out += fmt::format("Interface: {}\n{}Session status: {}\nPeer: {} port {}\n",
+                           interface_text(core, key.first),
+                           user_lines(session, now, detail),
+                           status_of(session),
+                           key.second.address.to_string(),
+                           key.second.port.value());
         if (detail && !session.ikes.empty()) {
             out += fmt::format("      Phase1_id: {}\n", session.ikes.back()->peer_id.text());
         }
@@ -177,7 +208,8 @@ std::string show_dmvpn_session(const Engine& engine,
         }
     }
     for (const auto& [id, sa] : core.ikes) {
-        if (sa->local.address == local && sa->remote.address == remote && (!port || sa->remote.port == *port)) {
+        if (sa->local.address == local && sa->remote.address == remote &&
+            (!port || sa->remote.port == *port)) {
             session.ikes.push_back(sa.get());
         }
     }
@@ -185,7 +217,8 @@ std::string show_dmvpn_session(const Engine& engine,
         return "";
     }
     // IOS shows a pointer here: the number of the newest ISAKMP SA.
-    std::string out = fmt::format("Session: [0x{:08X}]\n", session.ikes.empty() ? 0 : session.ikes.back()->id.value());
+    std::string out = fmt::format("Session: [0x{:08X}]\n",
+                                  session.ikes.empty() ? 0 : session.ikes.back()->id.value());
     for (const auto* sa : session.ikes) {
         out += ike_line(*sa, now, true);
     }

@@ -25,8 +25,9 @@ void RouterCore::on_client_configured(const ike::ClientConfigured& given) {
 const ike::ClientConfigured* RouterCore::translating_client(const std::string& name) const {
     const auto client = model.crypto.ezvpn_clients.find(name);
     const auto given = ezvpn_given.find(name);
-    const bool translates = client != model.crypto.ezvpn_clients.end() && given != ezvpn_given.end() &&
-                            client->second.mode == config::EzvpnClient::Mode::client && given->second.address;
+    const bool translates =
+        client != model.crypto.ezvpn_clients.end() && given != ezvpn_given.end() &&
+        client->second.mode == config::EzvpnClient::Mode::client && given->second.address;
     return translates ? &given->second : nullptr;
 }
 
@@ -91,8 +92,10 @@ void RouterCore::add_client_addresses(std::vector<rib::Route>& local) const {
         }
         for (const auto& [index, status] : interfaces) {
             const auto* config = settings(index);
-            if (config != nullptr && config->ezvpn_client == name && !config->ezvpn_inside && status.line_up) {
-                local.push_back({{*given.address, 32}, rib::Source::local, 0, 0, {{index, {}, false}}, 0, now});
+            if (config != nullptr && config->ezvpn_client == name && !config->ezvpn_inside &&
+                status.line_up) {
+                local.push_back(
+                    {{*given.address, 32}, rib::Source::local, 0, 0, {{index, {}, false}}, 0, now});
             }
         }
     }

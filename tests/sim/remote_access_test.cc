@@ -24,7 +24,9 @@ TEST_CASE("N16: network extension: the branch's network is reached with its own 
     run_demo("ezvpn");
 }
 
-TEST_CASE("N16: client mode: the hosts share the assigned address; traffic brings the tunnel up, and up again") {
+TEST_CASE(
+    "N16: client mode: the hosts share the assigned address; traffic brings the tunnel up, and up "
+    "again") {
     run_demo("ezvpn-client");
 }
 

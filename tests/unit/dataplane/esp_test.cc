@@ -385,7 +385,8 @@ TEST_CASE("ESP in: what is inside is held against trailer, selector and mode") {
     CHECK(g.b.sent(1).empty());
 }
 
-TEST_CASE("N13: IPsec over UDP: ESP on the ports that control names, without a marker, and on no other") {
+TEST_CASE(
+    "N13: IPsec over UDP: ESP on the ports that control names, without a marker, and on no other") {
     const L4Port cisco{10000};
     SaOptions o;
     o.udp = UdpEncapsulation{cisco, cisco};

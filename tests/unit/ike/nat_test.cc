@@ -104,7 +104,9 @@ TEST_CASE("N3: the NAT dialects of the drafts are spoken with peers that have no
     behind_nat(world, {a.address});
     configure_dmvpn(a);
     configure_dmvpn(b);
-    const auto keep = GENERATE(VendorId::nat_t_rfc3947, VendorId::nat_t_draft7, VendorId::nat_t_draft3,
+    const auto keep = GENERATE(VendorId::nat_t_rfc3947,
+                               VendorId::nat_t_draft7,
+                               VendorId::nat_t_draft3,
                                VendorId::nat_t_draft2_newline);
     // Message 1 loses the vendor IDs that this peer does not have.
     world.filter = [&](const Endpoint& from, const Endpoint& to, const Bytes& payload) {
@@ -112,7 +114,8 @@ TEST_CASE("N3: the NAT dialects of the drafts are spoken with peers that have no
         if (!header || header->responder != Cookie{} || to.port != kPortIsakmp) {
             return true;
         }
-        const auto chain = parse_chain(header->next, BytesView(payload).subspan(kHeaderBytes), Padding::none);
+        const auto chain =
+            parse_chain(header->next, BytesView(payload).subspan(kHeaderBytes), Padding::none);
         if (chain->count(PayloadType::vendor_id) == 1) {
             return true;
         }
@@ -170,26 +173,33 @@ TEST_CASE("N13: up but no bytes: both ends say why, once") {
     REQUIRE(b.pairs.size() == 1);
     CHECK_FALSE(b.pairs.begin()->second.parameters.udp_encapsulation);
     const auto blocked = [](const Node& node) {
-        return std::count_if(node.lines.lines.begin(), node.lines.lines.end(), [](const auto& line) {
-            return line.find("IPSEC_NAT_BLOCKED") != std::string::npos;
-        });
+        return std::count_if(
+            node.lines.lines.begin(), node.lines.lines.end(), [](const auto& line) {
+                return line.find("IPSEC_NAT_BLOCKED") != std::string::npos;
+            });
     };
     CHECK(blocked(b) == 0);
     a.pairs.begin()->second.usage.packets_out = 5;
     CHECK(show_session(b.engine->state(), world.now, false)
-              .find("Nothing received: a NAT is in between (10.10.10.2 comes from 171.69.89.78), and the peer does not "
+              .find("Nothing received: a NAT is in between (10.10.10.2 comes from 171.69.89.78), "
+                    "and the peer does not "
                     "speak NAT-T\n") != std::string::npos);
     world.run(15s);
-    CHECK(b.lines.contains("%CRYPTO-4-IPSEC_NAT_BLOCKED: tunnel to 171.69.89.78 is up, but its ESP cannot pass: a NAT is in "
-                           "between (10.10.10.2 comes from 171.69.89.78), and the peer does not speak NAT-T"));
-    CHECK(a.lines.contains("5 packets have gone out and none has come in; NAT transparency is off here"));
-    CHECK(show_session(a.engine->state(), world.now, false).find("Nothing received: 5 packets") != std::string::npos);
+    CHECK(b.lines.contains(
+        "%CRYPTO-4-IPSEC_NAT_BLOCKED: tunnel to 171.69.89.78 is up, but its ESP cannot pass: a NAT "
+        "is in "
+        "between (10.10.10.2 comes from 171.69.89.78), and the peer does not speak NAT-T"));
+    CHECK(a.lines.contains(
+        "5 packets have gone out and none has come in; NAT transparency is off here"));
+    CHECK(show_session(a.engine->state(), world.now, false).find("Nothing received: 5 packets") !=
+          std::string::npos);
     world.run(200s);
     CHECK(blocked(a) == 1);
     CHECK(blocked(b) == 1);
     // Bytes come after all (the translator passes ESP): nothing is said any more.
     b.pairs.begin()->second.usage.packets_in = 1;
-    CHECK(show_session(b.engine->state(), world.now, false).find("Nothing received") == std::string::npos);
+    CHECK(show_session(b.engine->state(), world.now, false).find("Nothing received") ==
+          std::string::npos);
 }
 
 TEST_CASE("N13: NAT traversal switched off for one LAN-to-LAN peer, the others keep it") {

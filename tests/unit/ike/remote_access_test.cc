@@ -302,7 +302,8 @@ TEST_CASE("N5: max-users, max-logins, access-restrict, group-lock") {
         CHECK(connected(one, hub));
         CHECK(given(two) == nullptr);
         CHECK(hub.lines.contains("max-logins"));
-        CHECK(two.lines.contains("the server refuses the user: the user is logged in too often (max-logins)"));
+        CHECK(two.lines.contains(
+            "the server refuses the user: the user is logged in too often (max-logins)"));
     }
     SECTION("access-restrict") {
         configure_hub(hub, group + " access-restrict FastEthernet0/1\n");
@@ -373,7 +374,8 @@ TEST_CASE("N4: no quick mode before the user is known") {
     CHECK(hub.lines.contains("did not finish extended authentication in time"));
 }
 
-TEST_CASE("N13: IPsec over UDP for a client that asks and does not speak NAT-T; NAT-T goes before it") {
+TEST_CASE(
+    "N13: IPsec over UDP for a client that asks and does not speak NAT-T; NAT-T goes before it") {
     World world(12);
     auto& hub = world.add("Hub", kHub);
     auto& client = world.add("client", Ipv4Address(192, 168, 1, 2));
@@ -414,8 +416,10 @@ TEST_CASE("N13: IPsec over UDP for a client that asks and does not speak NAT-T; 
     CHECK(moved.esp_udp == EspUdpPorts{port, L4Port{1030}});
     CHECK(moved.remote == Endpoint{kPat, ike_port});
     const auto session = show_session(hub.engine->state(), world.now, true);
-    CHECK(session.find("Username: gfullage\nProfile: VPNclient\nGroup: testgroup\nAssigned address: 10.5.5.1\n"
-                       "Uptime: 00:00:0") != std::string::npos);
+    CHECK(
+        session.find(
+            "Username: gfullage\nProfile: VPNclient\nGroup: testgroup\nAssigned address: 10.5.5.1\n"
+            "Uptime: 00:00:0") != std::string::npos);
     CHECK(session.find("Capabilities:CDX connid:") != std::string::npos);
     CHECK(session.find("ESP in UDP: local port 10001, peer's port 1030\n") != std::string::npos);
     client.engine->ezvpn_disconnect(world.now, "vpn");
