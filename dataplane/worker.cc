@@ -82,6 +82,7 @@ std::size_t Worker::run_once(TimePoint time) {
 
     auto handled = poll_parcels(injected);
     handled += poll_ports();
+    handled += poll_handoffs();
     handled += poll_deferred();
     flush_all();
 
@@ -136,6 +137,16 @@ std::size_t Worker::poll_deferred() {
     // What defers itself again and again is bounded by its passes.
     while (!deferred_.empty()) {
         handled += poll_parcels(deferred_);
+    }
+    return handled;
+}
+
+std::size_t Worker::poll_handoffs() {
+    std::size_t handled = 0;
+    for (unsigned from = 0; shared && from < tables.workers; ++from) {
+        if (from != index) {
+            handled += poll_parcels(tables.handoffs.ring(from, index));
+        }
     }
     return handled;
 }
@@ -210,12 +221,27 @@ void Worker::drop(const PacketMeta& p, Drop reason) {
     drop_buffer(p.buffer, reason);
 }
 
-bool Worker::defer(const PacketMeta& p, Parcel::Resume resume_at) {
+namespace {
+
+void wrap(const PacketMeta& p, Parcel::Resume resume_at) {
     Packet{p.buffer}.seal(p.l3, p.length);
     auto* parcel = new (Packet{p.buffer}.private_area()) Parcel;
     parcel->meta = p;
     parcel->resume = resume_at;
+}
+
+}  // namespace
+
+bool Worker::defer(const PacketMeta& p, Parcel::Resume resume_at) {
+    wrap(p, resume_at);
     return deferred_.put(p.buffer);
+}
+
+void Worker::hand_over(const PacketMeta& p, unsigned worker, Parcel::Resume resume_at) {
+    wrap(p, resume_at);
+    if (!tables.handoffs.ring(index, worker).put(p.buffer)) {
+        drop(p, Drop::handoff_ring_full);
+    }
 }
 
 }  // namespace viaduct::dataplane

@@ -55,7 +55,15 @@ struct StageTally {
 
 /// What stands in a buffer's private area while the buffer is between threads or vectors.
 struct Parcel {
-    enum class Resume : std::uint8_t { route, gre_out, esp_out, adjacency, frame };
+    enum class Resume : std::uint8_t {
+        route,
+        nat44_in,
+        nat44_out,
+        gre_out,
+        esp_out,
+        adjacency,
+        frame
+    };
 
     PacketMeta meta;
     PuntReason reason = PuntReason::local;
@@ -170,6 +178,8 @@ public:
 
     /// Goes on with this packet in a later vector of the same turn: when the frame is full.
     bool defer(const PacketMeta& p, Parcel::Resume resume);
+    /// To another worker, which goes on with it; dropped and counted when its ring is full.
+    void hand_over(const PacketMeta& p, unsigned worker, Parcel::Resume resume);
 
     /// Accounts the cycles since the last reading to a part of a stage.
     void part_done(Stage stage) {
@@ -227,6 +237,7 @@ private:
     std::size_t poll_ports();
     std::size_t poll_parcels(Ring<rte_mbuf*>& ring);
     std::size_t poll_deferred();
+    std::size_t poll_handoffs();
     void enqueue_punt(rte_mbuf* buffer, PuntReason reason);
 
     PuntPolicer policer_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "controlplane/bench/ike_main.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
+#include "dataplane/bench_nat.h"
 #include "dataplane/ports/eal.h"
 
 namespace viaduct {
@@ -27,6 +29,7 @@ struct Arguments {
     std::vector<std::string> sizes{"64", "imix", "1420"};
     std::uint32_t routes = 1000;
     std::uint32_t entries = 1;
+    std::vector<std::uint32_t> flows;
     std::string cipher = "gcm";
     std::string direction = "both";
     bool udp = false;
@@ -41,6 +44,9 @@ struct Arguments {
 struct Row {
     std::string name;
     BenchOptions options;
+    std::optional<dataplane::NatBenchOptions> nat;  // instead
+    double sessions_per_second = 0;
+    double bytes_per_session = 0;
 };
 
 std::vector<std::uint16_t> frames_of(const std::string& size) {
@@ -62,8 +68,42 @@ void set_cipher(const std::string& word, BenchOptions& options) {
     }
 }
 
+std::vector<Row> nat_rows_of(const Arguments& arguments) {
+    std::vector<Row> rows;
+    auto flows = arguments.flows;
+    if (flows.empty()) {
+        flows = {1024, 65536, 1000000};
+    }
+    for (const auto count : flows) {
+        Row row;
+        row.name = fmt::format("nat {} flows 64 B", count);
+        row.nat.emplace();
+        row.nat->flows = count;
+        row.nat->seconds = arguments.seconds;
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+/// One round of a row.
+Result<BenchResult> run_row(Row& row) {
+    if (!row.nat) {
+        return dataplane::run_bench(row.options);
+    }
+    auto result = dataplane::run_nat_bench(*row.nat);
+    if (!result) {
+        return tl::unexpected(result.error());
+    }
+    row.sessions_per_second = std::max(row.sessions_per_second, result->sessions_per_second);
+    row.bytes_per_session = std::max(row.bytes_per_session, result->bytes_per_session);
+    return std::move(result->packets);
+}
+
 std::vector<Row> rows_of(const Arguments& arguments) {
     using Path = BenchOptions::Path;
+    if (arguments.path == "nat") {
+        return nat_rows_of(arguments);
+    }
     std::vector<std::pair<std::string, Path>> paths;
     if (arguments.path == "forward") {
         paths.emplace_back("forward", Path::forward);
@@ -104,7 +144,9 @@ void print_json(const Row& row, const BenchResult& median, double least, double 
     fmt::print(
         "{}{{\"path\":\"{}\",\"mpps\":{:.3f},\"mpps_min\":{:.3f},\"mpps_max\":{:.3f},\"gbit_s\":{:."
         "3f},"
-        "\"cycles_per_packet\":{:.1f},\"lost\":{},\"checked\":{},\"code_path\":\"{}\",\"stages\":[",
+        "\"cycles_per_packet\":{:.1f},\"lost\":{},\"checked\":{},\"sessions_per_second\":{:.0f},"
+        "\"bytes_"
+        "per_session\":{:.0f},\"code_path\":\"{}\",\"stages\":[",
         first ? "" : ",\n",
         row.name,
         median.packets_per_second / 1e6,
@@ -114,6 +156,8 @@ void print_json(const Row& row, const BenchResult& median, double least, double 
         median.cycles_per_packet,
         median.lost,
         median.checked,
+        row.sessions_per_second,
+        row.bytes_per_session,
         median.cipher_path);
     const char* comma = "";
     for (const auto& stage : median.stages) {
@@ -137,6 +181,11 @@ void print_row(const Row& row, const BenchResult& median, double least, double m
                median.cycles_per_packet,
                median.lost,
                median.checked);
+    if (row.nat) {
+        fmt::print("    {:.2f} million new sessions/s, {:.0f} bytes a session\n",
+                   row.sessions_per_second / 1e6,
+                   row.bytes_per_session);
+    }
     if (stages) {
         for (const auto& stage : median.stages) {
             fmt::print("    {:<20}{:>10.1f} cycles/packet{:>8.1f} %\n",
@@ -169,10 +218,10 @@ int run(const Arguments& arguments) {
                    "checked");
     }
     bool first = true;
-    for (const auto& row : rows_of(arguments)) {
+    for (auto& row : rows_of(arguments)) {
         std::vector<BenchResult> results;
         for (unsigned round = 0; round < arguments.rounds; ++round) {
-            auto result = dataplane::run_bench(row.options);
+            auto result = run_row(row);
             if (!result) {
                 fmt::print(stderr, "viaduct bench: {}: {}\n", row.name, result.error().message);
                 return 1;
@@ -209,17 +258,19 @@ int bench_main(int argc, char** argv) {
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option(
-           "path",
-           arguments.path,
-           "forward | acl | esp | gre; ike has options of its own: viaduct bench ike --help")
+    app.add_option("path",
+                   arguments.path,
+                   "forward | acl | esp | gre | nat; ike has options of its own: viaduct bench ike "
+                   "--help")
         ->required()
-        ->check(CLI::IsMember({"forward", "acl", "esp", "gre"}));
+        ->check(CLI::IsMember({"forward", "acl", "esp", "gre", "nat"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");
     app.add_option("--routes", arguments.routes, "forward: prefixes, 1-1000000")
         ->check(CLI::Range(1, 1000000));
     app.add_option("--entries", arguments.entries, "SAs or access-list lines, 1-100000")
         ->check(CLI::Range(1, 100000));
+    app.add_option("--flows", arguments.flows, "nat: conversations, 1-4000000; may be given again")
+        ->check(CLI::Range(1, 4000000));
     app.add_option("--cipher", arguments.cipher, "gcm | gcm256 | cbc | 3des")
         ->check(CLI::IsMember({"gcm", "gcm256", "cbc", "3des"}));
     app.add_option("--direction", arguments.direction, "esp: in | out | both")

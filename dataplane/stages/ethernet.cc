@@ -251,10 +251,12 @@ void place_by_features(Worker& w, std::span<Quick> quick, const InterfaceRecord&
 /// Last pass: rewrites and queues; hands what has one more thing to do to that stage, the rest to routed.
 void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
     using Way = NextHopRecord::Way;
+    // An inside host may mean another one behind our address: routed asks for that.
+    const bool inside = w.nat.table != nullptr && (w.interface(in).features & kNatInside) != 0;
     for (auto& q : quick) {
         const auto& hop = *q.next_hop;
         const bool back = hop.out == in && (hop.features & kOutRedirect) != 0;
-        if (hop.kind == NextHop::Kind::local) [[unlikely]] {
+        if (hop.kind == NextHop::Kind::local && !inside) [[unlikely]] {
             place_local(w, q, in);
             continue;
         }

@@ -73,6 +73,12 @@ void resume(Worker& w, Parcel& parcel) {
     case Parcel::Resume::route:
         inject_packet(w, at);
         return;
+    case Parcel::Resume::nat44_in:
+        f.nat44_in.push(at);
+        return;
+    case Parcel::Resume::nat44_out:
+        f.nat44_out.push(at);
+        return;
     case Parcel::Resume::gre_out:
         f.gre_out.push(at);
         return;

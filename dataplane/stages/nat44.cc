@@ -15,6 +15,30 @@ namespace nat44 {
 
 namespace {
 
+bool matches(const Worker& w, const NatRule& rule, const PacketMeta& p, bool outside) {
+    // A packet that goes to this router has no way out: it comes back in by whatever the rule says.
+    const bool elsewhere = rule.config.out && rule.config.out->value() != p.out && p.out != 0;
+    if (!outside && elsewhere) {
+        return false;
+    }
+    // IOS: a list that does not exist translates nothing.
+    const auto* acl = w.tables.acls.find(rule.config.match);
+    return acl != nullptr && acl->permits(acl_key_of(p), w.index);
+}
+
+}  // namespace
+
+const NatRule* rule_for(const Worker& w, const PacketMeta& p) {
+    for (const auto& rule : w.nat.rules->inside) {
+        if (matches(w, rule, p, false)) {
+            return &rule;
+        }
+    }
+    return nullptr;
+}
+
+namespace {
+
 constexpr std::uint8_t kFin = 0x01;
 constexpr std::uint8_t kSyn = 0x02;
 constexpr std::uint8_t kRst = 0x04;
@@ -60,24 +84,6 @@ inline void follow(NatFlow& f, const PacketMeta& p, NatWay way) {
     }
 }
 
-bool matches(const Worker& w, const NatRule& rule, const PacketMeta& p, bool outside) {
-    if (!outside && rule.config.out && rule.config.out->value() != p.out) {
-        return false;
-    }
-    // IOS: a list that does not exist translates nothing.
-    const auto* acl = w.tables.acls.find(rule.config.match);
-    return acl != nullptr && acl->permits(acl_key_of(p), w.index);
-}
-
-const NatRule* rule_for(const Worker& w, const PacketMeta& p) {
-    for (const auto& rule : w.nat.rules->inside) {
-        if (matches(w, rule, p, false)) {
-            return &rule;
-        }
-    }
-    return nullptr;
-}
-
 /// True: some rule is for this packet, whatever its ports are.
 bool is_wanted(const Worker& w, const PacketMeta& p) {
     const auto& rules = *w.nat.rules;
@@ -96,6 +102,7 @@ Verdict source_of(
     auto& table = *w.nat.table;
     flow = table.find(NatWay::out, key);
     if (flow != nullptr) {
+        w.nat.table->tallies.hits.add(1);
         to = global_of(*flow);
         return Verdict::translated;
     }
@@ -178,6 +185,14 @@ void hairpin(Worker& w, Place at, const NatKey& key) {
         }
     }
     rewrite(p, End::destination, *back);
+    if (w.next_hops.at(p.next_hop)->kind != NextHop::Kind::local) {
+        // Its route to the global address took one already, and it is one router that it passes.
+        auto* ttl = p.l3 + wire::kIpTtl;
+        const auto old = wire::read16(ttl);
+        wire::write16(ttl, static_cast<std::uint16_t>(old + 0x0100U));
+        mend(p.l3 + wire::kIpChecksum, change_of(old, wire::read16(ttl)));
+    }
+    p.set(kNatDone);  // no redirect, for the sender cannot do without us
     w.frame.route.push(at);
 }
 
@@ -208,6 +223,43 @@ void drop_or_pass_error(Worker& w, Place at, bool local) {
     }
 }
 
+/// The worker whose table knows this key.
+unsigned owner_of(const Worker& w, NatWay way, const NatKey& key) {
+    const auto& rules = *w.nat.rules;
+    const auto by_host = [&](std::uint32_t local) {
+        return static_cast<unsigned>((local * 0x9E3779B97F4A7C15U) >> 40U) % w.tables.workers;
+    };
+    if (rules.single_owner || !has_local_port(key.protocol)) {
+        return 0;
+    }
+    if (way == NatWay::out) {
+        return by_host(key.local);
+    }
+    const auto fixed = rules.to_local(NatSide::inside, key.protocol, {key.local, key.local_port()});
+    return fixed ? by_host(fixed->address) : key.local_port() % w.tables.workers;
+}
+
+/// Several workers: true when the packet is another one's now. What must be put together first stays.
+bool handed_over(Worker& w, const PacketMeta& p, NatWay way) {
+    NatKey key;
+    const auto kind = key_of(p, way, key);
+    if (kind == Kind::icmp_error) {
+        const auto about = key_of_error(p, way);
+        key = about.value_or(key);
+    }
+    const bool known = kind == Kind::keyed || (kind == Kind::icmp_error && key.protocol != 0);
+    if (!known || (way == NatWay::in && !w.nat.rules->is_global(key.local))) {
+        return false;
+    }
+    const auto owner = owner_of(w, way, key);
+    if (owner == w.index) {
+        return false;
+    }
+    w.hand_over(
+        p, owner, way == NatWay::out ? Parcel::Resume::nat44_out : Parcel::Resume::nat44_in);
+    return true;
+}
+
 /// Everything but a packet of a flow that is known.
 void out_slowly(Worker& w, Place at) {
     auto& f = w.frame;
@@ -220,7 +272,7 @@ void out_slowly(Worker& w, Place at) {
             (local ? f.local : f.output_features).push(at);
             return;
         }
-        if (!w.nat.reassembly.add(w, f[at])) {
+        if (!w.nat.reassembly.add(w, f[at]) || (w.shared && handed_over(w, f[at], NatWay::out))) {
             return;
         }
         kind = key_of(f[at], NatWay::out, key);
@@ -261,8 +313,16 @@ void out_slowly(Worker& w, Place at) {
     if (verdict == Verdict::gone) {
         return;
     }
+    if (flow == nullptr && verdict == Verdict::translated && is_ftp(key)) {
+        flow = w.nat.table->make_fixed(key, to);
+    }
     if (flow != nullptr) {
         follow(*flow, p, NatWay::out);
+        if (const auto why = is_ftp(*flow) ? ftp_out(w, p, *flow) : Drop::kCount;
+            why != Drop::kCount) {
+            refuse(w, p, why);
+            return;
+        }
     }
     if (verdict == Verdict::translated) {
         rewrite(p, End::source, to);
@@ -314,7 +374,7 @@ bool in_slowly(Worker& w, PacketMeta& p) {
         if (!rules.is_global(p.destination) && !rules.has_outside) {
             return true;
         }
-        if (!w.nat.reassembly.add(w, p)) {
+        if (!w.nat.reassembly.add(w, p) || (w.shared && handed_over(w, p, NatWay::in))) {
             return false;
         }
         kind = key_of(p, NatWay::in, key);
@@ -336,8 +396,18 @@ bool in_slowly(Worker& w, PacketMeta& p) {
         flow = w.nat.table->make_expected(key);
     }
     const auto to = flow != nullptr ? std::optional(local_of(*flow)) : known_local(w, key);
+    if (flow == nullptr && to && is_ftp(key)) {
+        const NatKey out{to->address,
+                         key.remote,
+                         std::uint32_t{to->port} << 16U | key.remote_port(),
+                         key.protocol};
+        flow = w.nat.table->make_fixed(out, {key.local, key.local_port()});
+    }
     if (flow != nullptr) {
         follow(*flow, p, NatWay::in);
+        if (is_ftp(*flow)) {
+            ftp_in(w, p, *flow);
+        }
     }
     if (to) {
         rewrite(p, End::destination, *to);
@@ -433,91 +503,131 @@ void begin_nat_turn(Worker& w) {
     }
 }
 
-void nat44_out(Worker& w) {
-    auto& f = w.frame;
-    const auto places = f.nat44_out.places();
-    auto* table = w.nat.table;
+namespace {
+
+/// What the first pass found for each packet of the vector.
+enum Plan : Place {
+    kPlain,  // it has a key and a hash
+    kSlow,  // one by one
+    kPass,  // not ours to change
+    kGone,  // another worker's
+};
+
+Plan plan_out(Worker& w, const PacketMeta& p, NatKey& key) {
+    if (w.nat.table == nullptr) {
+        return kPass;
+    }
+    if ((w.interface(p.in).features & kNatInside) == 0 || p.has(kOurs)) {
+        return p.has(kOurs) && nat44::is_icmp_error(p) ? kSlow : kPass;
+    }
+    if (w.shared && nat44::handed_over(w, p, NatWay::out)) {
+        return kGone;
+    }
+    const bool plain = !w.nat.rules->has_outside && nat44::plain_key_of(p, NatWay::out, key) &&
+                       w.next_hops.at(p.next_hop)->kind != NextHop::Kind::local;
+    return plain ? kPlain : kSlow;
+}
+
+Plan plan_in(Worker& w, const PacketMeta& p, NatKey& key) {
+    if (w.nat.table == nullptr) {
+        return kPass;
+    }
+    if (w.shared && nat44::handed_over(w, p, NatWay::in)) {
+        return kGone;
+    }
+    const bool plain =
+        !w.nat.rules->has_outside && !p.has(kOurs) && nat44::plain_key_of(p, NatWay::in, key);
+    return plain ? kPlain : kSlow;
+}
+
+/// The first two passes.
+template <typename PlanOf>
+void look_ahead(Worker& w, std::span<const Place> places, NatWay way, PlanOf&& plan_of) {
     auto& keys = w.scratch.nat_keys;
     auto& hashes = w.scratch.numbers;
-    auto& fast = w.scratch.places;  // 1: has a hash; 0: one by one; 2: not ours to change
+    auto& plans = w.scratch.places;
+    auto* table = w.nat.table;
     for (std::size_t i = 0; i < places.size(); ++i) {
-        const auto& p = f[places[i]];
-        const bool ours =
-            table != nullptr && (w.interface(p.in).features & kNatInside) != 0 && !p.has(kOurs);
-        const bool error = table != nullptr && p.has(kOurs) && nat44::is_icmp_error(p);
-        if (!ours) {
-            fast[i] = error ? 0 : 2;
-            continue;
-        }
-        const bool simple = nat44::has_ports(p.protocol) && !w.nat.rules->has_outside &&
-                            nat44::key_of(p, NatWay::out, keys[i]) == Kind::keyed &&
-                            w.next_hops.at(p.next_hop)->kind != NextHop::Kind::local;
-        fast[i] = simple ? 1 : 0;
-        if (simple) {
-            hashes[i] = table->hash(NatWay::out, keys[i]);
+        plans[i] = plan_of(w, w.frame[places[i]], keys[i]);
+        if (plans[i] == kPlain) [[likely]] {
+            hashes[i] = table->hash(way, keys[i]);
             table->prefetch(hashes[i]);
         }
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
-        if (fast[i] == 1) {
+        if (plans[i] == kPlain) [[likely]] {
             table->prefetch_flow(hashes[i]);
         }
     }
+}
+
+}  // namespace
+
+void nat44_out(Worker& w) {
+    auto& f = w.frame;
+    const auto places = f.nat44_out.places();
+    look_ahead(w, places, NatWay::out, plan_out);
+    auto* table = w.nat.table;
+    std::uint64_t hits = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
-        if (fast[i] == 2) {
-            f.output_features.push(places[i]);
-            continue;
+        const auto plan = w.scratch.places[i];
+        if (plan == kPlain) [[likely]] {
+            const auto& key = w.scratch.nat_keys[i];
+            auto* flow = table->find(NatWay::out, key, w.scratch.numbers[i]);
+            if (flow != nullptr && (flow->state & NatFlow::kHairpin) == 0 && !nat44::is_ftp(key))
+                [[likely]] {
+                ++hits;
+                nat44::follow(*flow, p, NatWay::out);
+                nat44::rewrite_plain(p, End::source, nat44::global_of(*flow));
+                nat44::leave(w, places[i]);
+                continue;
+            }
         }
-        auto* flow = fast[i] == 1 ? table->find(NatWay::out, keys[i], hashes[i]) : nullptr;
-        if (p.has(kOurs)) {
-            (void)nat44::translate_error(w, p, NatWay::out);
+        if (plan == kPass || (plan == kSlow && p.has(kOurs))) {
+            if (plan == kSlow) {
+                (void)nat44::translate_error(w, p, NatWay::out);
+            }
             f.output_features.push(places[i]);
-        } else if (flow == nullptr || (flow->state & NatFlow::kHairpin) != 0) [[unlikely]] {
+        } else if (plan != kGone) {
             nat44::out_slowly(w, places[i]);
-        } else {
-            table->tallies.hits.add(1);
-            nat44::follow(*flow, p, NatWay::out);
-            nat44::rewrite(p, End::source, nat44::global_of(*flow));
-            nat44::leave(w, places[i]);
         }
+    }
+    if (table != nullptr) {
+        table->tallies.hits.add(hits);
     }
     f.nat44_out.clear();
 }
 
+namespace {
+
+/// False: the packet is gone.
+bool in_one(Worker& w, std::size_t i, PacketMeta& p, std::uint64_t& hits) {
+    const auto plan = w.scratch.places[i];
+    if (plan == kPlain) [[likely]] {
+        const auto& key = w.scratch.nat_keys[i];
+        auto* flow = w.nat.table->find(NatWay::in, key, w.scratch.numbers[i]);
+        if (flow != nullptr && !nat44::is_ftp(key)) [[likely]] {
+            ++hits;
+            nat44::follow(*flow, p, NatWay::in);
+            nat44::rewrite_plain(p, End::destination, nat44::local_of(*flow));
+            return true;
+        }
+    }
+    return plan == kPass || (plan != kGone && nat44::in_slowly(w, p));
+}
+
+}  // namespace
+
 void nat44_in(Worker& w) {
     auto& f = w.frame;
     const auto places = f.nat44_in.places();
-    auto* table = w.nat.table;
-    auto& keys = w.scratch.nat_keys;
-    auto& hashes = w.scratch.numbers;
-    auto& fast = w.scratch.places;
-    for (std::size_t i = 0; i < places.size() && table != nullptr; ++i) {
-        const auto& p = f[places[i]];
-        const bool simple = nat44::has_ports(p.protocol) && !w.nat.rules->has_outside &&
-                            !p.has(kOurs) && nat44::key_of(p, NatWay::in, keys[i]) == Kind::keyed;
-        fast[i] = simple ? 1 : 0;
-        if (simple) {
-            hashes[i] = table->hash(NatWay::in, keys[i]);
-            table->prefetch(hashes[i]);
-        }
-    }
-    for (std::size_t i = 0; i < places.size() && table != nullptr; ++i) {
-        if (fast[i] != 0) {
-            table->prefetch_flow(hashes[i]);
-        }
-    }
+    look_ahead(w, places, NatWay::in, plan_in);
+    std::uint64_t hits = 0;
     for (std::size_t i = 0; i < places.size(); ++i) {
         auto& p = f[places[i]];
-        if (table != nullptr) {
-            auto* flow = fast[i] != 0 ? table->find(NatWay::in, keys[i], hashes[i]) : nullptr;
-            if (flow != nullptr) [[likely]] {
-                table->tallies.hits.add(1);
-                nat44::follow(*flow, p, NatWay::in);
-                nat44::rewrite(p, End::destination, nat44::local_of(*flow));
-            } else if (!nat44::in_slowly(w, p)) {
-                continue;
-            }
+        if (!in_one(w, i, p, hits)) {
+            continue;
         }
         if (p.has(kOurs | kLinkBroadcast)) {
             f.route.push(places[i]);
@@ -525,6 +635,9 @@ void nat44_in(Worker& w) {
             prefetch(w.routes.root_entry(p.destination));
             f.straight.push(places[i]);
         }
+    }
+    if (w.nat.table != nullptr) {
+        w.nat.table->tallies.hits.add(hits);
     }
     f.nat44_in.clear();
 }

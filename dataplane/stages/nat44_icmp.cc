@@ -99,10 +99,10 @@ void rewrite_embedded(PacketMeta& p, const Embedded& e, End end, NatEndpoint to)
 
 }  // namespace
 
-Verdict translate_error(Worker& w, PacketMeta& p, NatWay way) {
+std::optional<NatKey> key_of_error(const PacketMeta& p, NatWay way) {
     const auto e = embedded_in(p);
     if (!e) {
-        return Verdict::unchanged;
+        return std::nullopt;
     }
     // The packet in question went the other way: what is local of it stands at its other end.
     const bool in = way == NatWay::in;
@@ -111,12 +111,19 @@ Verdict translate_error(Worker& w, PacketMeta& p, NatWay way) {
     key.remote = in ? e->destination : e->source;
     key.protocol = e->protocol;
     if (!key_at(e->layer4, e->layer4_bytes, e->protocol, in, key.ports)) {
-        return Verdict::unchanged;
+        return std::nullopt;
     }
-    const auto to = in ? known_local(w, key) : known_global(w, key);
+    return key;
+}
+
+Verdict translate_error(Worker& w, PacketMeta& p, NatWay way) {
+    const bool in = way == NatWay::in;
+    const auto key = key_of_error(p, way);
+    const auto to = !key ? std::nullopt : in ? known_local(w, *key) : known_global(w, *key);
     if (!to) {
         return Verdict::unchanged;
     }
+    const auto e = embedded_in(p);
     rewrite_embedded(p, *e, in ? End::source : End::destination, *to);
     if (in) {
         // RFC 5508, REQ-4: "the NAT device MUST translate the … destination IP address".

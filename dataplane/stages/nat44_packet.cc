@@ -8,7 +8,6 @@ namespace {
 constexpr std::size_t kIcmpId = 4;
 constexpr std::size_t kIcmpBytes = 8;
 constexpr std::size_t kSpiBytes = 4;
-constexpr std::size_t kUdpChecksum = 6;
 
 constexpr std::uint8_t kUnreachable = 3;
 constexpr std::uint8_t kSourceQuench = 4;
@@ -90,32 +89,17 @@ Kind key_of(const PacketMeta& p, NatWay way, NatKey& key) {
 }
 
 void rewrite(PacketMeta& p, End end, NatEndpoint to) {
-    const bool source = end == End::source;
-    auto* address = p.l3 + (source ? wire::kIpSource : wire::kIpDestination);
-    auto& known = source ? p.source : p.destination;
-    const auto change = change_of(known, to.address);
-    wire::write32(address, to.address);
-    known = to.address;
-    mend(p.l3 + wire::kIpChecksum, change);
-    auto* l4 = p.l3 + p.header_bytes;
     if (has_ports(p.protocol)) {
-        auto* port = l4 + (source ? 0 : 2);
-        const auto both = change + change_of(wire::read16(port), to.port);
-        wire::write16(port, to.port);
-        if (p.protocol == kProtoTcp.value()) {
-            mend(l4 + wire::kTcpChecksum, both);
-            return;
-        }
-        // RFC 768: "An all zero transmitted checksum value means that the transmitter generated no checksum".
-        auto* checksum = l4 + kUdpChecksum;
-        if (wire::read16(checksum) != 0) {
-            mend(checksum, both);
-            if (wire::read16(checksum) == 0) {
-                wire::write16(checksum, 0xFFFF);
-            }
-        }
+        rewrite_plain(p, end, to);
         return;
     }
+    const bool source = end == End::source;
+    auto& known = source ? p.source : p.destination;
+    const auto change = change_of(known, to.address);
+    known = to.address;
+    wire::write32(p.l3 + (source ? wire::kIpSource : wire::kIpDestination), to.address);
+    mend(p.l3 + wire::kIpChecksum, change);
+    auto* l4 = p.l3 + p.header_bytes;
     // The identifier belongs to the inside host: it is changed with that end's address.
     if (p.protocol == kProtoIcmp.value() && is_query(l4[0])) {
         const auto old = wire::read16(l4 + kIcmpId);

@@ -73,7 +73,7 @@ bool may_forward(Worker& w, PacketMeta& p, const NextHopRecord& hop) {
         w.drop_and_punt(p, Drop::route_ttl_expired, PuntReason::ttl_expired);
         return false;
     }
-    if (hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted)) {
+    if (hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted | kNatDone)) {
         w.punt_copy(p, PuntReason::redirect);
     }
     if ((hop.features & kOutNhrpRedirect) != 0 && p.in != 0) {

@@ -213,6 +213,9 @@ public:
         return flow.ftp == 0 ? nullptr : &ftp_[flow.ftp - 1U];
     }
 
+    /// Its record of changes, made where it is not there; nullptr: there are too many.
+    FtpStream* open_ftp(NatFlow& flow);
+
     NatTallies& tallies;
     const Shape shape;
     /// Set by control, read by the worker.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dataplane/base/random.h"
+#include "dataplane/handoff.h"
 #include "dataplane/plane.h"
 #include "dataplane/tables/acl.h"
 #include "dataplane/tables/interfaces.h"
@@ -26,7 +27,9 @@ struct Tables {
           policies(rcu),
           sas(rcu, random, options.max_sas),
           nat(rcu, random, options.workers, options.nat_sessions),
-          engines(options.workers) {}
+          engines(options.workers),
+          handoffs(options.workers),
+          workers(options.workers) {}
 
     ~Tables() { rcu.drain(); }
 
@@ -46,6 +49,9 @@ struct Tables {
     Nat nat;
     /// By worker. Made by control before the first SA is published, and never replaced.
     std::vector<std::unique_ptr<crypto::EspEngine>> engines;
+    /// Packets that one worker hands to another.
+    Handoffs handoffs;
+    const unsigned workers;
     /// Grows with every change of a route or next hop: what was cached of a look-up before is stale.
     std::atomic<std::uint32_t> route_generation{1};
 };
