@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "controlplane/bench/ike_main.h"
+#include "controlplane/bench/latency_main.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
 #include "dataplane/bench_nat.h"
@@ -253,6 +254,12 @@ int bench_main(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == "ike") {
         return bench::ike_main(argc - 1, argv + 1);
     }
+    if (argc > 1 && std::string_view(argv[1]) == "latency") {
+        return bench::latency_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && std::string_view(argv[1]) == "memory") {
+        return bench::memory_main(argc - 1, argv + 1);
+    }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "
         "one core."};
@@ -260,8 +267,8 @@ int bench_main(int argc, char** argv) {
     Arguments arguments;
     app.add_option("path",
                    arguments.path,
-                   "forward | acl | esp | gre | nat; ike has options of its own: viaduct bench ike "
-                   "--help")
+                   "forward | acl | esp | gre | nat; ike, latency and memory have options of "
+                   "their own: viaduct bench ike --help")
         ->required()
         ->check(CLI::IsMember({"forward", "acl", "esp", "gre", "nat"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");

@@ -138,6 +138,7 @@ void Interfaces::republish() {
         r.mac_word = mac_word(i.mac);
         r.state = state_for(i.index);
         r.config = i;
+        next->has_sequence_ |= i.tunnel.sequence;
     }
     next->index_tunnels();
     rcu_.retire_object(table_.exchange(next.release(), std::memory_order_acq_rel));
