@@ -213,8 +213,8 @@ Result<LatencyResult> run_latency_bench(const LatencyOptions& options) {
         std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
         r.sleeps = thread.sleeps();
     }
-    r.busy = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used) /
-             (seconds_of(CLOCK_MONOTONIC) - started);
+    r.busy =
+        (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used) / (seconds_of(CLOCK_MONOTONIC) - started);
     r.packets = clock.packets;
     if (r.packets == 0) {
         return failure("no packet came through");

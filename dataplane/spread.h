@@ -94,7 +94,8 @@ private:
     std::size_t end_ = 0;
     // One line that all look at.
     alignas(64) std::array<std::atomic<State>, kChunks> states_{};
-    std::atomic<std::uint32_t> oldest_{0};  // place of the first: only a hint of where to look first
+    std::atomic<std::uint32_t> oldest_{
+        0};  // place of the first: only a hint of where to look first
     alignas(64) std::array<Chunk, kChunks> chunks_;
 };
 

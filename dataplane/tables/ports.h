@@ -25,7 +25,9 @@ struct TxBatch {
 
 struct PortState {
     PortState(std::unique_ptr<Port> p, unsigned workers)
-        : port(std::move(p)), batch(new TxBatch[workers]), sending(new std::atomic_flag[workers]{}) {}
+        : port(std::move(p)),
+          batch(new TxBatch[workers]),
+          sending(new std::atomic_flag[workers]{}) {}
 
     std::unique_ptr<Port> port;
     std::unique_ptr<TxBatch[]> batch;  // by worker

@@ -67,10 +67,7 @@ PackedSelector PackedSelector::of(const Selector& s) {
     return p;
 }
 
-SaTable::SaTable(Rcu& rcu,
-                 Random& random,
-                 std::uint32_t max_sas,
-                 std::uint16_t extra_window)
+SaTable::SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas, std::uint16_t extra_window)
     : rcu_(rcu),
       random_(random),
       limit_(std::min(max_sas, kMaxIndex)),

@@ -1,9 +1,10 @@
 #include "tests/unit/dataplane/workers_rig.h"
 
 #include <array>
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <thread>
+
+#include <catch2/catch.hpp>
 
 #include "dataplane/ports/eal.h"
 
@@ -97,7 +98,8 @@ std::vector<Bytes> carry(RingPort& in,
     while (came.size() < expected || put < frames.size()) {
         for (; put < frames.size() && put < came.size() + kOnTheWay; ++put) {
             auto* buffer = buffer_of(frames[put]);
-            if (buffer == nullptr || !in.deliver(static_cast<unsigned>(put) % in.queues(), buffer)) {
+            if (buffer == nullptr ||
+                !in.deliver(static_cast<unsigned>(put) % in.queues(), buffer)) {
                 FAIL("no room for a frame");
             }
         }

@@ -19,6 +19,7 @@ struct WorkersRig {
     void publish() { plane.publish_interfaces(interfaces); }
 
     void start();
+
     void stop() { threads.clear(); }
 
     NextHopId add(NextHop::Kind kind, std::uint16_t interface, std::uint16_t mac_number);
