@@ -1,12 +1,15 @@
 #include "controlplane/bench/latency_main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
 #include <optional>
+#include <vector>
 
 #include "dataplane/bench_latency.h"
 #include "dataplane/bench_memory.h"
+#include "dataplane/bench_workers.h"
 #include "dataplane/ports/eal.h"
 
 namespace viaduct::bench {
@@ -128,6 +131,83 @@ int memory_main(int argc, char** argv) {
                    row.count,
                    static_cast<double>(row.bytes) / kMega,
                    row.each());
+    }
+    return 0;
+}
+
+namespace {
+
+struct WorkersRow {
+    const char* name;
+    std::uint32_t sas;
+    std::uint16_t frame_bytes;
+    bool one_queue;
+};
+
+/// Best of so many rounds; nullopt: told why not.
+std::optional<double> best_of(unsigned rounds, const dataplane::WorkersBenchOptions& options) {
+    double best = 0;
+    for (unsigned i = 0; i < rounds; ++i) {
+        const auto r = dataplane::run_workers_bench(options);
+        if (!r) {
+            fmt::print(stderr, "viaduct bench workers: {}\n", r.error().message);
+            return std::nullopt;
+        }
+        best = std::max(best, *r);
+    }
+    return best;
+}
+
+}  // namespace
+
+int workers_main(int argc, char** argv) {
+    CLI::App app{
+        "Measures two workers on threads of their own against one: with a queue for each, as a NIC "
+        "with RSS has, and with one queue that they share."};
+    app.name("viaduct bench workers");
+    double seconds = 0.3;
+    unsigned rounds = 3;
+    unsigned workers = 2;
+    std::vector<unsigned> cores{0, 1};
+    app.add_option("--seconds", seconds, "measured time of one round")
+        ->check(CLI::Range(0.05, 3600.0));
+    app.add_option("--rounds", rounds, "rounds; the best is shown")->check(CLI::Range(1, 1000));
+    app.add_option("--workers", workers, "threads")->check(CLI::Range(2, 64));
+    app.add_option("--cores", cores, "processors of the workers, in turn");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    if (!start_dpdk()) {
+        return 2;
+    }
+    fmt::print("{:<44}{:>12}{:>12}{:>8}\n", "Mpps", "one worker", "several", "ratio");
+    for (const auto& row : {WorkersRow{"forward 64 B, a queue each", 0, 64, false},
+                            WorkersRow{"forward 64 B, one queue", 0, 64, true},
+                            WorkersRow{"esp out gcm 64 B, 64 SAs, a queue each", 64, 64, false},
+                            WorkersRow{"esp out gcm 64 B, one SA, a queue each", 1, 64, false},
+                            WorkersRow{"esp out gcm 64 B, one SA, one queue", 1, 64, true},
+                            WorkersRow{"esp out gcm 1420 B, one SA, one queue", 1, 1420, true}}) {
+        dataplane::WorkersBenchOptions options;
+        options.seconds = seconds;
+        options.frame_bytes = row.frame_bytes;
+        options.sas = row.sas;
+        options.cores = cores;
+        options.workers = options.queues = 1;
+        const auto one = best_of(rounds, options);
+        options.workers = workers;
+        options.queues = row.one_queue ? 1 : workers;
+        const auto several = best_of(rounds, options);
+        if (!one || !several) {
+            return 1;
+        }
+        fmt::print("{:<44}{:>12.2f}{:>12.2f}{:>8.2f}\n",
+                   row.name,
+                   *one / 1e6,
+                   *several / 1e6,
+                   *several / *one);
+        (void)std::fflush(stdout);
     }
     return 0;
 }

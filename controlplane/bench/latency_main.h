@@ -1,4 +1,4 @@
-// `viaduct bench latency` and `viaduct bench memory`.
+// `viaduct bench latency`, `viaduct bench memory` and `viaduct bench workers`.
 #pragma once
 
 namespace viaduct::bench {
@@ -7,5 +7,7 @@ namespace viaduct::bench {
 int latency_main(int argc, char** argv);
 /// argv[0] is the word "memory".
 int memory_main(int argc, char** argv);
+/// argv[0] is the word "workers".
+int workers_main(int argc, char** argv);
 
 }  // namespace viaduct::bench

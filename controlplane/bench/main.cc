@@ -260,15 +260,19 @@ int bench_main(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == "memory") {
         return bench::memory_main(argc - 1, argv + 1);
     }
+    if (argc > 1 && std::string_view(argv[1]) == "workers") {
+        return bench::workers_main(argc - 1, argv + 1);
+    }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option("path",
-                   arguments.path,
-                   "forward | acl | esp | gre | nat; ike, latency and memory have options of "
-                   "their own: viaduct bench ike --help")
+    app.add_option(
+           "path",
+           arguments.path,
+           "forward | acl | esp | gre | nat; ike, latency, memory and workers have options of "
+           "their own: viaduct bench ike --help")
         ->required()
         ->check(CLI::IsMember({"forward", "acl", "esp", "gre", "nat"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");
