@@ -7,8 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include <rte_cycles.h>
-
 #include "dataplane/base/checksum.h"
 #include "dataplane/bench.h"
 #include "dataplane/packet.h"
