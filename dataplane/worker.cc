@@ -72,10 +72,11 @@ std::size_t Worker::run_once(TimePoint time) {
     now = time;
     tables.rcu.enter(index);
     interfaces = tables.interfaces.table();
+    // Before the routes: what is remembered of a look-up must never be older than the generation says.
+    route_generation = tables.route_generation.load(std::memory_order_acquire);
     routes = tables.routes.view();
     next_hops = tables.next_hops.view();
     sas = tables.sas.view();
-    route_generation = tables.route_generation.load(std::memory_order_acquire);
     view_ports = *tables.ports.table();
     batch_port_ = kNoPort;
     begin_nat_turn(*this);
@@ -83,8 +84,10 @@ std::size_t Worker::run_once(TimePoint time) {
     auto handled = poll_parcels(injected);
     handled += poll_ports();
     handled += poll_handoffs();
+    handled += help_others();
     handled += poll_deferred();
     flush_all();
+    handled += waiting_count_;  // a worker does not sleep on frames
 
     tables.rcu.leave(index);
     return handled;
@@ -92,13 +95,21 @@ std::size_t Worker::run_once(TimePoint time) {
 
 std::size_t Worker::poll_ports() {
     std::size_t handled = 0;
+    const bool spreads = shared && nat.table == nullptr && !interfaces->has_sequence();
+    if (shared && !spreads && !finish_own()) {
+        return 1;  // nothing may overtake what others still have
+    }
     std::array<rte_mbuf*, kBurst> frames;
     for (std::size_t number = 0; number < view_ports.size(); ++number) {
         const auto& entry = view_ports[number];
         auto& port = *entry.state->port;
         const auto queues = port.queues();
-        // A port with fewer queues than workers is read by the first of them alone.
+        // A port with fewer queues than workers is read by the first of them, who shares what came in.
         if (index >= queues) {
+            continue;
+        }
+        if (spreads && queues < tables.workers) {
+            handled += poll_spread(entry);
             continue;
         }
         stage_started = cycles_now();
@@ -107,13 +118,91 @@ std::size_t Worker::poll_ports() {
             continue;
         }
         stage_done(Stage::rx, count);
-        ethernet(*this, std::span(frames).first(count), interface(entry.interface));
-        stage_done(Stage::ethernet, count);
-        run_pipeline(*this);
-        end_vector();
+        run_frames(std::span(frames).first(count), entry.interface);
         handled += count;
     }
     return handled;
+}
+
+/// What was shared before it had no longer to be: true when all of it was sent.
+bool Worker::finish_own() {
+    auto& spread = tables.spread[index];
+    while (auto* chunk = spread.take()) {
+        stage_started = cycles_now();
+        work_on(spread, *chunk);
+    }
+    send_done(spread);
+    return spread.empty();
+}
+
+void Worker::run_frames(std::span<rte_mbuf*> frames, std::uint16_t interface_number) {
+    ethernet(*this, frames, interface(interface_number));
+    stage_done(Stage::ethernet, frames.size());
+    run_pipeline(*this);
+    end_vector();
+}
+
+std::size_t Worker::poll_spread(const PortEntry& entry) {
+    constexpr unsigned kRounds = 4;
+    auto& port = *entry.state->port;
+    auto& spread = tables.spread[index];
+    std::array<rte_mbuf*, Spread::kInFlight> frames;
+    std::size_t handled = 0;
+    for (unsigned round = 0; round < kRounds; ++round) {
+        stage_started = cycles_now();
+        const auto room = spread.room();
+        const auto count = room == 0 ? 0 : port.receive(index, std::span(frames).first(room));
+        const auto came = std::span(frames).first(count);
+        handled += count;
+        if (count != 0) {
+            stage_done(Stage::rx, count);
+        }
+        if (count != 0 && count <= Spread::kChunk && spread.empty()) {
+            run_frames(came, entry.interface);
+            break;
+        }
+        spread.put(came, entry.interface);
+        auto* chunk = spread.take();
+        if (chunk != nullptr) {
+            work_on(spread, *chunk);
+        }
+        send_done(spread);
+        if (count == 0 && chunk == nullptr) {
+            break;
+        }
+    }
+    return handled + (spread.empty() ? 0 : 1);
+}
+
+std::size_t Worker::help_others() {
+    std::size_t handled = 0;
+    for (std::size_t reader = 0; reader < tables.spread.size(); ++reader) {
+        auto& spread = tables.spread[reader];
+        for (auto* chunk = spread.take(); chunk != nullptr; chunk = spread.take()) {
+            stage_started = cycles_now();
+            handled += chunk->count;
+            work_on(spread, *chunk);
+        }
+    }
+    return handled;
+}
+
+void Worker::work_on(Spread& spread, Spread::Chunk& chunk) {
+    batch_port_ = kNoPort;
+    chunk_ = &chunk;
+    run_frames(std::span(chunk.in).first(chunk.count), chunk.interface);
+    chunk_ = nullptr;
+    spread.finish(chunk);
+}
+
+void Worker::send_done(Spread& spread) {
+    while (const auto* chunk = spread.done()) {
+        for (std::size_t i = 0; i < chunk->out_count; ++i) {
+            const auto& out = chunk->out[i];
+            send(out.port, out.buffer, out.bytes);
+        }
+        spread.close();
+    }
 }
 
 std::size_t Worker::poll_parcels(Ring<rte_mbuf*>& ring) {
@@ -159,15 +248,27 @@ void Worker::end_vector() {
     frame.used = 0;
 }
 
-void Worker::flush(std::uint16_t number) {
+bool Worker::flush(std::uint16_t number) {
     if (view_ports[number].state->batch[index].count == 0) {
-        return;
+        return true;
     }
     const auto& entry = view_ports[number];
     auto& batch = entry.state->batch[index];
     auto& port = *entry.state->port;
     const auto queue = std::min(index, port.queues() - 1);
+    const bool alone = port.queues() >= tables.workers;
+    auto& sending = entry.state->sending[queue];
+    // A full batch is worth a moment's wait; any other waits for the next turn.
+    auto attempts = batch.count == kTxBatch ? 1000 : 1;
+    while (!alone && sending.test_and_set(std::memory_order_acquire)) {
+        if (--attempts == 0) {
+            return false;
+        }
+    }
     const auto sent = port.transmit(queue, std::span(batch.frames).first(batch.count));
+    if (!alone) {
+        sending.clear(std::memory_order_release);
+    }
     auto& t = tally(entry.interface);
     t.out_packets.add(sent);
     t.out_bytes.add(batch.bytes);
@@ -179,6 +280,7 @@ void Worker::flush(std::uint16_t number) {
     }
     batch.count = 0;
     batch.bytes = 0;
+    return true;
 }
 
 void Worker::flush_all() {
@@ -187,13 +289,18 @@ void Worker::flush_all() {
     }
     stage_started = cycles_now();
     std::size_t sent = 0;
+    std::size_t left = 0;
     for (std::size_t i = 0; i < waiting_count_; ++i) {
         auto& batch = view_ports[waiting_ports_[i]].state->batch[index];
-        sent += batch.count;
-        flush(waiting_ports_[i]);
-        batch.waiting = false;
+        const auto count = batch.count;
+        if (flush(waiting_ports_[i])) {
+            sent += count;
+            batch.waiting = false;
+        } else {
+            waiting_ports_[left++] = waiting_ports_[i];
+        }
     }
-    waiting_count_ = 0;
+    waiting_count_ = left;
     stage_done(Stage::tx, sent);
 }
 

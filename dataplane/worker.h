@@ -62,7 +62,8 @@ struct Parcel {
         gre_out,
         esp_out,
         adjacency,
-        frame
+        frame,
+        local
     };
 
     PacketMeta meta;
@@ -161,12 +162,17 @@ public:
     /// A sealed frame to a port.
     void send(std::uint16_t port, rte_mbuf* buffer, std::uint32_t bytes) {
         if (port != batch_port_) {
+            if (chunk_ != nullptr) {
+                chunk_->send(port, buffer, bytes);
+                return;
+            }
             batch_port_ = port;
             batch_ = &view_ports[port].state->batch[index];
         }
         auto& batch = *batch_;
-        if (batch.count == batch.frames.size()) {
-            flush(port);
+        if (batch.count == batch.frames.size() && !flush(port)) {
+            drop_buffer(buffer, Drop::tx_queue_full);
+            return;
         }
         if (!batch.waiting) {
             batch.waiting = true;
@@ -231,13 +237,20 @@ public:
     Ring<rte_mbuf*> injected;
 
 private:
-    void flush(std::uint16_t port);
+    /// False: the port's queue is another worker's at the moment, and the frames still wait.
+    bool flush(std::uint16_t port);
     void flush_all();
     void end_vector();
     std::size_t poll_ports();
     std::size_t poll_parcels(Ring<rte_mbuf*>& ring);
     std::size_t poll_deferred();
     std::size_t poll_handoffs();
+    std::size_t poll_spread(const PortEntry& entry);
+    std::size_t help_others();
+    void work_on(Spread& spread, Spread::Chunk& chunk);
+    void send_done(Spread& spread);
+    bool finish_own();
+    void run_frames(std::span<rte_mbuf*> frames, std::uint16_t interface_number);
     void enqueue_punt(rte_mbuf* buffer, PuntReason reason);
 
     PuntPolicer policer_;
@@ -250,6 +263,8 @@ private:
     // The batch that was added to last; asked for anew each turn.
     std::uint16_t batch_port_ = kNoPort;
     TxBatch* batch_ = nullptr;
+    /// What is sent is kept with this chunk. While there is one, batch_port_ is kNoPort.
+    Spread::Chunk* chunk_ = nullptr;
     std::array<std::uint16_t, kMaxPorts> waiting_ports_{};
     std::size_t waiting_count_ = 0;
 };

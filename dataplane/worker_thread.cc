@@ -15,9 +15,10 @@ namespace {
 
 /// Turns without work before an adaptive worker sleeps: some ten microseconds.
 constexpr unsigned kPatience = 64;
-/// The first sleep; each further one without work is twice as long.
-constexpr long kShortestNap = 50'000;  // ns
-constexpr long kLongestNap = 500'000;  // ns
+/// The first sleep; each further one without work is twice as long, up to what a packet may wait: with the kernel's own
+/// delay that stays under 100 µs.
+constexpr long kShortestNap = 40'000;  // ns
+constexpr long kLongestNap = 80'000;  // ns
 
 TimePoint monotonic_now() {
     timespec t{};

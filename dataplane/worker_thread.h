@@ -12,7 +12,7 @@
 namespace viaduct::dataplane {
 
 enum class Idle : std::uint8_t {
-    adaptive,  // without work it sleeps, from 50 µs to 500 µs: virtual ports, many routers on few processors
+    adaptive,  // without work it sleeps, from 40 µs to 80 µs: virtual ports, many routers on few processors
     poll,  // never sleeps: NICs
 };
 

@@ -11,6 +11,7 @@
 
 #include "controlplane/bench/dmvpn.h"
 #include "controlplane/bench/ike_main.h"
+#include "controlplane/bench/latency_main.h"
 #include "controlplane/console/subcommands.h"
 #include "dataplane/bench.h"
 #include "dataplane/bench_nat.h"
@@ -259,15 +260,25 @@ int bench_main(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == "dmvpn") {
         return bench::dmvpn_main(argc - 1, argv + 1);
     }
+    if (argc > 1 && std::string_view(argv[1]) == "latency") {
+        return bench::latency_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && std::string_view(argv[1]) == "memory") {
+        return bench::memory_main(argc - 1, argv + 1);
+    }
+    if (argc > 1 && std::string_view(argv[1]) == "workers") {
+        return bench::workers_main(argc - 1, argv + 1);
+    }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
-    app.add_option(
-           "path",
-           arguments.path,
-           "ports | forward | acl | esp | gre | nat; ike and dmvpn have options of their own: viaduct bench ike --help")
+    app.add_option("path",
+                   arguments.path,
+                   "ports | forward | acl | esp | gre | nat; ike, dmvpn, latency, memory and "
+                   "workers have options of their own: "
+                   "viaduct bench ike --help")
         ->required()
         ->check(CLI::IsMember({"ports", "forward", "acl", "esp", "gre", "nat"}));
     app.add_option("--size", arguments.sizes, "frame bytes (60-9000) or imix; may be given again");

@@ -88,6 +88,9 @@ void resume(Worker& w, Parcel& parcel) {
     case Parcel::Resume::adjacency:
         f.adjacency.push(at);
         return;
+    case Parcel::Resume::local:
+        f.local.push(at);
+        return;
     case Parcel::Resume::frame:
         return;
     }

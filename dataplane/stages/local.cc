@@ -64,10 +64,27 @@ void udp(Worker& w, Place at) {
     w.punt(p, port == kPortIsakmp.value() ? PuntReason::ike : PuntReason::local);
 }
 
+/// The worker that puts this fragment's packet together: the same for all its fragments.
+unsigned owner_of(const Worker& w, const PacketMeta& p) {
+    if (!w.shared) {
+        return w.index;
+    }
+    constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
+    const auto pair = std::uint64_t{p.source} << 32U | p.destination;
+    const auto rest = std::uint64_t{wire::read16(p.l3 + wire::kIpId)} << 8U | p.protocol;
+    return static_cast<unsigned>(((pair ^ rest * kOdd) * kOdd) >> 40U) % w.tables.workers;
+}
+
 void local_one(Worker& w, Place at) {
     auto& f = w.frame;
-    if (f[at].has(kFragment) && !w.reassembly().add(w, f[at])) {
-        return;  // kept, or dropped
+    if (f[at].has(kFragment)) {
+        if (const auto owner = owner_of(w, f[at]); owner != w.index) {
+            w.hand_over(f[at], owner, Parcel::Resume::local);
+            return;
+        }
+        if (!w.reassembly().add(w, f[at])) {
+            return;  // kept, or dropped
+        }
     }
     auto& p = f[at];
     switch (p.protocol) {

@@ -159,6 +159,7 @@ void Interfaces::republish() {
         r.state = state_for(i.index);
         r.header = header_of(i.tunnel);
         r.config = i;
+        next->has_sequence_ |= i.tunnel.sequence;
     }
     next->index_tunnels();
     rcu_.retire_object(table_.exchange(next.release(), std::memory_order_acq_rel));

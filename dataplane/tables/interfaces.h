@@ -113,6 +113,9 @@ public:
     /// The tunnel of a GRE packet: point-to-point before multipoint; 0: none.
     [[nodiscard]] std::uint16_t find_tunnel(const TunnelKey& key) const;
 
+    /// A tunnel numbers its packets and refuses what is out of order: workers must not share its packets.
+    [[nodiscard]] bool has_sequence() const { return has_sequence_; }
+
 private:
     friend class Interfaces;
 
@@ -124,6 +127,7 @@ private:
     void index_tunnels();
     [[nodiscard]] std::uint16_t probe(const TunnelKey& key) const;
 
+    bool has_sequence_ = false;
     std::vector<InterfaceRecord> records_;
     std::vector<TunnelSlot> tunnels_;  // open addressing, a power of two, at most half full
 };

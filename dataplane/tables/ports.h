@@ -25,10 +25,14 @@ struct TxBatch {
 
 struct PortState {
     PortState(std::unique_ptr<Port> p, unsigned workers)
-        : port(std::move(p)), batch(new TxBatch[workers]) {}
+        : port(std::move(p)),
+          batch(new TxBatch[workers]),
+          sending(new std::atomic_flag[workers]{}) {}
 
     std::unique_ptr<Port> port;
     std::unique_ptr<TxBatch[]> batch;  // by worker
+    /// By queue, where there are fewer than workers: set while one of them sends.
+    std::unique_ptr<std::atomic_flag[]> sending;
 };
 
 struct PortEntry {

@@ -56,10 +56,11 @@ PackedSelector PackedSelector::of(const Selector& s) {
     return p;
 }
 
-SaTable::SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas)
+SaTable::SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas, std::uint16_t extra_window)
     : rcu_(rcu),
       random_(random),
       limit_(std::min(max_sas, kMaxIndex)),
+      extra_window_(extra_window),
       sas_(rcu, 16),
       slots_(rcu, 16),
       foreign_(new Foreign(16)),
@@ -157,13 +158,14 @@ Result<std::unique_ptr<Sa>> SaTable::make(std::uint32_t index,
     sa->key = place.key.get();
     sa->state = place.state.get();
     if (inbound && p.replay_window != 0) {
-        const auto words = ReplayWindow::words_for(p.replay_window);
+        const auto window = static_cast<std::uint16_t>(p.replay_window + extra_window_);
+        const auto words = ReplayWindow::words_for(window);
         sa->window = place.state->words.data();
         if (words > place.state->words.size()) {
             place.state->large_window.reset(new ReplayWindow::Words[words]{});
             sa->window = place.state->large_window.get();
         }
-        sa->window_packets = p.replay_window;
+        sa->window_packets = window;
         sa->window_mask = static_cast<std::uint16_t>(words - 1);
     }
     sa->interface = p.interface.value();

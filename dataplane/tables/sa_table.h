@@ -58,7 +58,9 @@ public:
         [[nodiscard]] const Sa* find_foreign(std::uint32_t spi) const;
     };
 
-    SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas);
+    /// `extra_window`: packets that workers may bring out of order among themselves; replay windows are
+    /// wider by it.
+    SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas, std::uint16_t extra_window);
     ~SaTable();
     SaTable(const SaTable&) = delete;
     SaTable& operator=(const SaTable&) = delete;
@@ -110,6 +112,7 @@ private:
     Rcu& rcu_;
     Random& random_;
     std::uint32_t limit_;
+    std::uint16_t extra_window_;
     GrowingArray<const Sa*> sas_;
     GrowingArray<std::uint32_t> slots_;
     std::atomic<Foreign*> foreign_;

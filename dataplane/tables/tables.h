@@ -8,6 +8,7 @@
 #include "dataplane/base/random.h"
 #include "dataplane/handoff.h"
 #include "dataplane/plane.h"
+#include "dataplane/spread.h"
 #include "dataplane/tables/acl.h"
 #include "dataplane/tables/interfaces.h"
 #include "dataplane/tables/nat.h"
@@ -53,10 +54,14 @@ struct Tables {
           routes(rcu),
           acls(rcu, options.workers),
           policies(rcu),
-          sas(rcu, random, options.max_sas),
+          sas(rcu,
+              random,
+              options.max_sas,
+              options.workers > 1 ? std::uint16_t{Spread::kInFlight} : std::uint16_t{0}),
           nat(rcu, random, options.workers, options.nat_sessions),
           engines(options.workers),
           handoffs(options.workers),
+          spread(options.workers > 1 ? options.workers : 0),
           workers(options.workers) {}
 
     ~Tables() { rcu.drain(); }
@@ -80,6 +85,8 @@ struct Tables {
     std::vector<std::unique_ptr<crypto::EspEngine>> engines;
     /// Packets that one worker hands to another.
     Handoffs handoffs;
+    /// By reader; none where there is one worker.
+    std::vector<Spread> spread;
     const unsigned workers;
     /// Grows with every change of a route or next hop: what was cached of a look-up before is stale.
     std::atomic<std::uint32_t> route_generation{1};
