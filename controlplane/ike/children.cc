@@ -417,7 +417,11 @@ void Children::on_unknown_spi(Ipv4Address local, Ipv4Address remote, Spi spi) {
                       spi.value(),
                       remote.to_string());
     if (auto* sa = core_.phase1.find_complete(local, remote, std::nullopt, "")) {
-        core_.informational.send_invalid_spi(*sa, spi);
+        // Of several peers behind one NAT nobody knows whose packet it was. The wrong one would be told of an SPI that it
+        // never had, and clients hang up on that.
+        if (!core_.phase1.others_at_its_address(*sa)) {
+            core_.informational.send_invalid_spi(*sa, spi);
+        }
         return;
     }
     // IOS: without an ISAKMP SA only if so configured: a new one, whose INITIAL_CONTACT tells the peer.

@@ -405,6 +405,14 @@ IkeSa* Phase1::find_complete(Ipv4Address local,
     return best;
 }
 
+bool Phase1::others_at_its_address(const IkeSa& sa) const {
+    const auto [first, last] = core_.by_remote.equal_range(sa.remote.address);
+    return std::any_of(first, last, [&](const auto& entry) {
+        const auto* other = core_.ike(entry.second);
+        return other != nullptr && other->complete() && other->remote.port != sa.remote.port;
+    });
+}
+
 IkeSa* Phase1::find_initiating(Ipv4Address local, Ipv4Address remote) const {
     const auto [first, last] = core_.by_remote.equal_range(remote);
     for (auto it = first; it != last; ++it) {

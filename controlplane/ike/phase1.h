@@ -285,6 +285,8 @@ public:
                                        Ipv4Address remote,
                                        std::optional<L4Port> port,
                                        const std::string& profile) const;
+    /// Complete SAs with other ports of the same remote address stand, too: several peers behind one NAT.
+    [[nodiscard]] bool others_at_its_address(const IkeSa& sa) const;
     [[nodiscard]] IkeSa* find_initiating(Ipv4Address local, Ipv4Address remote) const;
     [[nodiscard]] bool is_newest(const IkeSa& sa) const;
     /// The peer's packets come from elsewhere now (only after an authenticated one).

@@ -70,6 +70,15 @@ TEST_CASE("N3 N9: two peers behind one NAT, told apart by port, each with its ow
         CHECK(hub.counter(Counter::nat_keepalives_out) == 0);
         CHECK(hub.counter(Counter::nat_keepalives_in) == 30);
     }
+    SECTION("an unknown SPI from there is told to neither: nobody knows whose it was") {
+        const auto sent_before = hub.sent.size();
+        hub.engine->on_unknown_spi(world.now, kHub, kPublic, Spi{0x12345678});
+        hub.drain();
+        CHECK(hub.sent.size() == sent_before);
+        world.run(2s);
+        CHECK(hub.counter(Counter::unknown_spi) == 1);
+        CHECK(hub.pairs.size() == 2);
+    }
     SECTION("N9: a mapping that moves is followed after an authenticated packet, and only then") {
         const auto port_of_one = [&] {
             for (const auto& [id, pair] : hub.pairs) {
