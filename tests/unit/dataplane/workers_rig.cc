@@ -15,6 +15,7 @@ namespace {
 PlaneOptions options_for(unsigned workers) {
     REQUIRE(start_eal({}));
     PlaneOptions o;
+    o.share_queues = true;
     o.workers = workers;
     return o;
 }
