@@ -150,7 +150,6 @@ Result<void> add_sas(Plane& plane, std::uint32_t count) {
 
 Result<double> run_workers_bench(const WorkersBenchOptions& options) {
     PlaneOptions plane_options;
-    plane_options.share_queues = true;
     plane_options.workers = options.workers;
     Plane plane{plane_options};
     auto source = std::make_unique<QueuesPort>(kInMac, options);

@@ -55,7 +55,6 @@ Worker::Worker(Tables& t, unsigned i, const PlaneOptions& options)
       other_punts(options.punt_ring),
       events(kEvents),
       injected(options.punt_ring),
-      shares_queues_(options.share_queues),
       ip_id_(static_cast<std::uint16_t>(i)),
       ip_id_step_(static_cast<std::uint16_t>(options.workers)),
       deferred_(kDeferred) {}
@@ -96,8 +95,9 @@ std::size_t Worker::run_once(TimePoint time) {
 
 std::size_t Worker::poll_ports() {
     std::size_t handled = 0;
+    // Sharing pays, if at all, for ciphers: it costs plain forwarding half of what one worker carries.
     const bool spreads =
-        shares_queues_ && shared && nat.table == nullptr && !interfaces->has_sequence();
+        shared && engine() != nullptr && nat.table == nullptr && !interfaces->has_sequence();
     if (shared && !spreads && !finish_own()) {
         return 1;  // nothing may overtake what others still have
     }

@@ -253,7 +253,6 @@ private:
     void run_frames(std::span<rte_mbuf*> frames, std::uint16_t interface_number);
     void enqueue_punt(rte_mbuf* buffer, PuntReason reason);
 
-    const bool shares_queues_;
     PuntPolicer policer_;
     Reassembly reassembly_;
     std::uint16_t ip_id_ = 0;

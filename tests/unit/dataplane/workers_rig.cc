@@ -15,7 +15,6 @@ namespace {
 PlaneOptions options_for(unsigned workers) {
     REQUIRE(start_eal({}));
     PlaneOptions o;
-    o.share_queues = true;
     o.workers = workers;
     return o;
 }
