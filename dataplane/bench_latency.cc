@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <ctime>
-#include <thread>
 #include <vector>
 
 #include "dataplane/base/checksum.h"
@@ -208,7 +207,7 @@ Result<LatencyResult> run_latency_bench(const LatencyOptions& options) {
     const auto used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     {
         WorkerThread thread(plane, 0, o);
-        std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
+        options.time.pause(duration_of(options.seconds));
         r.sleeps = thread.sleeps();
     }
     r.busy =

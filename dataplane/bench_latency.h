@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/base/machine_time.h"
 #include "dataplane/base/result.h"
 #include "dataplane/worker_thread.h"
 
 namespace viaduct::dataplane {
 
 struct LatencyOptions {
+    MachineTime time;
     double seconds = 1;
     Idle idle = Idle::poll;
     /// Packets a second of 64 bytes; 0: half of what one worker was measured to forward here and now.

@@ -190,14 +190,12 @@ Result<double> run_workers_bench(const WorkersBenchOptions& options) {
         }
         threads.push_back(std::make_unique<WorkerThread>(plane, w, o));
     }
-    using Clock = std::chrono::steady_clock;
-    const auto warm = std::chrono::duration<double>(options.seconds / 4);
-    std::this_thread::sleep_for(warm);
+    options.time.pause(duration_of(options.seconds / 4));
     const auto before = out.sent();
-    const auto start = Clock::now();
-    std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
+    const auto start = options.time.now();
+    options.time.pause(duration_of(options.seconds));
     const auto packets = out.sent() - before;
-    const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const auto seconds = std::chrono::duration<double>(options.time.now() - start).count();
     threads.clear();
     for (const auto& d : plane.drop_counters()) {
         if (d.packets != 0) {

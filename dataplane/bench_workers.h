@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/base/machine_time.h"
 #include "dataplane/base/result.h"
 
 namespace viaduct::dataplane {
@@ -14,6 +15,7 @@ struct WorkersBenchOptions {
     unsigned queues = 2;
     std::uint16_t frame_bytes = 64;
     std::uint32_t sas = 0;  // 0: forwarding; the packets go to them in turn (AES-128-GCM)
+    MachineTime time;
     double seconds = 0.5;
     std::vector<unsigned> cores;  // of the workers, in turn
 };

@@ -33,10 +33,6 @@ constexpr L4Port kPort{500};
 constexpr std::string_view kOutside = "FastEthernet0/0";
 constexpr IfIndex kOutsideIndex{1};
 
-TimePoint clock_now() {
-    return TimePoint{std::chrono::steady_clock::now().time_since_epoch()};
-}
-
 // ── what both ends are told to be ───────────────────────────────────────────────────────────────
 
 std::string policy_text(crypto::DhGroup group) {
@@ -233,7 +229,8 @@ std::vector<int> cores() {
 /// What both kinds of end have. `turn` is called on the end's own thread.
 class End {
 public:
-    End() = default;
+    explicit End(TimePoint (*now)()) : now_(now) {}
+
     End(const End&) = delete;
     End& operator=(const End&) = delete;
     End(End&&) = delete;
@@ -248,6 +245,7 @@ public:
             pool_ = std::make_unique<crypto::ThreadOffload>(n_threads, [this] { box.ring(); });
             begin();
             ready_.store(true);
+            ready_.notify_one();
             while (!stopping_.load()) {
                 auto letters = box.wait();
                 turn(letters);
@@ -256,9 +254,7 @@ public:
                 }
             }
         });
-        while (!ready_.load()) {
-            std::this_thread::sleep_for(1ms);
-        }
+        ready_.wait(false);
     }
 
     void stop() {
@@ -287,6 +283,7 @@ protected:
 
     crypto::Offload& pool() { return *pool_; }
 
+    TimePoint (*const now_)();
     crypto::SystemRandom random_;
     Silence silence_;
     Log log_{silence_};
@@ -315,7 +312,8 @@ ike::LocalInterface interface_of(Ipv4Address address, const std::string& map) {
 
 class Responder final : public End {
 public:
-    explicit Responder(config::RunningConfig config) : config_(std::move(config)) {}
+    Responder(config::RunningConfig config, TimePoint (*now)())
+        : End(now), config_(std::move(config)) {}
 
     Responder(const Responder&) = delete;
     Responder& operator=(const Responder&) = delete;
@@ -335,11 +333,11 @@ public:
 protected:
     void begin() override {
         engine_ = std::make_unique<ike::Engine>(random_, log_, pool(), dataplane_, dataplane_);
-        engine_->configure(clock_now(), config_, {interface_of(kResponder, "vpn")});
+        engine_->configure(now_(), config_, {interface_of(kResponder, "vpn")});
     }
 
     void turn(std::vector<Datagram>& letters) override {
-        const auto now = clock_now();
+        const auto now = now_();
         for (const auto& letter : letters) {
             engine_->on_packet(now, {kOutsideIndex, letter.to, letter.from, letter.payload});
         }
@@ -421,7 +419,7 @@ private:
 class Initiators final : public End {
 public:
     Initiators(config::RunningConfig config, IkeBenchOptions options)
-        : config_(std::move(config)), options_(options) {}
+        : End(options.time.now), config_(std::move(config)), options_(options) {}
 
     Initiators(const Initiators&) = delete;
     Initiators& operator=(const Initiators&) = delete;
@@ -434,7 +432,7 @@ protected:
     void begin() override { call_many((options_.parallel + 1) / 2); }
 
     void turn(std::vector<Datagram>& letters) override {
-        const auto now = clock_now();
+        const auto now = now_();
         for (const auto& letter : letters) {
             if (const auto it = peers_.find(letter.to.address); it != peers_.end()) {
                 it->second->engine->on_packet(
@@ -463,7 +461,7 @@ protected:
 private:
     void call_many(unsigned peers) {
         for (unsigned i = 0; i < peers; ++i) {
-            call(clock_now());
+            call(now_());
         }
     }
 
@@ -570,7 +568,7 @@ Result<IkeBenchResult> run_ike_bench(const IkeBenchOptions& options) {
     const auto usable = cores();
     IkeBenchResult result;
     result.own_cores = usable.size() > 1;
-    Responder responder(std::move(*responder_config));
+    Responder responder(std::move(*responder_config), options.time.now);
     Initiators initiators(std::move(*initiator_config), options);
     const auto core = [&](bool first) {
         return !result.own_cores ? std::optional<int>()
@@ -579,14 +577,14 @@ Result<IkeBenchResult> run_ike_bench(const IkeBenchOptions& options) {
     responder.start(core(false), options.offload_threads, initiators.box);
     initiators.start(core(true), options.offload_threads, responder.box);
 
-    std::this_thread::sleep_for(kWarmUp);
-    const auto start = std::chrono::steady_clock::now();
+    options.time.pause(kWarmUp);
+    const auto start = options.time.now();
     const auto done_before = responder.completed.load();
     const auto control_before = responder.control_cpu();
     const auto pool_before = responder.pool_cpu();
     const auto other_before = initiators.control_cpu() + initiators.pool_cpu();
-    std::this_thread::sleep_for(std::chrono::duration<double>(options.seconds));
-    const auto took = std::chrono::steady_clock::now() - start;
+    options.time.pause(duration_of(options.seconds));
+    const auto took = options.time.now() - start;
     const auto done = responder.completed.load() - done_before;
     const auto control = responder.control_cpu() - control_before;
     const auto pool = responder.pool_cpu() - pool_before;

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "crypto/algorithms.h"
+#include "dataplane/base/machine_time.h"
 #include "dataplane/base/result.h"
 
 namespace viaduct::bench {
@@ -26,6 +27,7 @@ struct IkeBenchOptions {
 
     Kind kind = Kind::site;
     crypto::DhGroup group = crypto::DhGroup::modp1024;
+    MachineTime time;
     double seconds = 1;
     unsigned parallel =
         64;  // exchanges under way, 1-900: below the engine's limit on half-open ones

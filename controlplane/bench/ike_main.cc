@@ -74,7 +74,7 @@ Result<IkeBenchResult> measure(const IkeBenchOptions& options, unsigned rounds) 
     return results[results.size() / 2];
 }
 
-int run(const Arguments& arguments) {
+int run(const Arguments& arguments, const MachineTime& time) {
     if (arguments.json) {
         fmt::print("[");
     } else {
@@ -95,6 +95,7 @@ int run(const Arguments& arguments) {
         }
         for (const auto number : arguments.groups) {
             IkeBenchOptions options;
+            options.time = time;
             options.kind = kind;
             options.group = *crypto::group_by_number(number);
             options.seconds = arguments.seconds;
@@ -121,7 +122,7 @@ int run(const Arguments& arguments) {
 
 }  // namespace
 
-int ike_main(int argc, char** argv) {
+int ike_main(int argc, char** argv, const MachineTime& time) {
     CLI::App app{
         "Measures complete IKE set-ups a second: one engine answers, many call it, in process; "
         "each end "
@@ -147,7 +148,7 @@ int ike_main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    return run(arguments);
+    return run(arguments, time);
 }
 
 }  // namespace viaduct::bench

@@ -51,7 +51,7 @@ int print_latency(const char* name, const LatencyOptions& options) {
 
 }  // namespace
 
-int latency_main(int argc, char** argv) {
+int latency_main(int argc, char** argv, const MachineTime& time) {
     CLI::App app{
         "Measures the time that one worker adds to packets of 64 bytes, from when each is due to "
         "when it is "
@@ -84,6 +84,7 @@ int latency_main(int argc, char** argv) {
                "sleeps",
                "CPU %");
     LatencyOptions options;
+    options.time = time;
     options.seconds = seconds;
     options.core = core;
     options.packets_per_second = packets;
@@ -160,7 +161,7 @@ std::optional<double> best_of(unsigned rounds, const dataplane::WorkersBenchOpti
 
 }  // namespace
 
-int workers_main(int argc, char** argv) {
+int workers_main(int argc, char** argv, const MachineTime& time) {
     CLI::App app{
         "Measures two workers on threads of their own against one: with a queue for each, as a NIC "
         "with RSS has, and with one queue that they share."};
@@ -190,6 +191,7 @@ int workers_main(int argc, char** argv) {
                             WorkersRow{"esp out gcm 64 B, one SA, one queue", 1, 64, true},
                             WorkersRow{"esp out gcm 1420 B, one SA, one queue", 1, 1420, true}}) {
         dataplane::WorkersBenchOptions options;
+        options.time = time;
         options.seconds = seconds;
         options.frame_bytes = row.frame_bytes;
         options.sas = row.sas;

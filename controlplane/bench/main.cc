@@ -253,21 +253,21 @@ int run(const Arguments& arguments) {
 
 }  // namespace
 
-int bench_main(int argc, char** argv) {
+int bench_main(int argc, char** argv, const MachineTime& time) {
     if (argc > 1 && std::string_view(argv[1]) == "ike") {
-        return bench::ike_main(argc - 1, argv + 1);
+        return bench::ike_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "dmvpn") {
         return bench::dmvpn_main(argc - 1, argv + 1);
     }
     if (argc > 1 && std::string_view(argv[1]) == "latency") {
-        return bench::latency_main(argc - 1, argv + 1);
+        return bench::latency_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "memory") {
         return bench::memory_main(argc - 1, argv + 1);
     }
     if (argc > 1 && std::string_view(argv[1]) == "workers") {
-        return bench::workers_main(argc - 1, argv + 1);
+        return bench::workers_main(argc - 1, argv + 1, time);
     }
     CLI::App app{
         "Measures packets a second and cycles a packet of this machine, in process, one worker on "

@@ -10,6 +10,7 @@
 #include "controlplane/console/check.h"
 #include "controlplane/console/client.h"
 #include "controlplane/console/subcommands.h"
+#include "controlplane/console/worker_threads.h"
 
 namespace {
 
@@ -80,7 +81,7 @@ int main(int argc, char** argv) {
             return viaduct::lab_main(argc - 1, argv + 1);
         }
         if (argc > 1 && std::string_view(argv[1]) == "bench") {
-            return viaduct::bench_main(argc - 1, argv + 1);
+            return viaduct::bench_main(argc - 1, argv + 1, viaduct::console::machine_time());
         }
         return parse_and_run(argc, argv);
     } catch (const std::exception& error) {

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "dataplane/base/machine_time.h"
+
 namespace viaduct {
 
 struct RunOptions {
@@ -19,6 +21,6 @@ int reference_main();
 
 /// `viaduct lab` and `viaduct bench` read their own arguments; argv[0] is the subcommand's name.
 int lab_main(int argc, char** argv);
-int bench_main(int argc, char** argv);
+int bench_main(int argc, char** argv, const MachineTime& time);
 
 }  // namespace viaduct

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 #include "dataplane/base/check.h"
@@ -11,6 +12,10 @@ namespace viaduct::console {
 TimePoint monotonic_now() {
     return TimePoint(
         std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+MachineTime machine_time() {
+    return {monotonic_now, [](Duration wait) { std::this_thread::sleep_for(wait); }};
 }
 
 WakeUp::WakeUp() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

@@ -7,6 +7,7 @@
 
 #include "config/platform/platform.h"
 #include "dataplane/base/clock.h"
+#include "dataplane/base/machine_time.h"
 #include "dataplane/plane.h"
 #include "dataplane/worker_thread.h"
 
@@ -14,6 +15,8 @@ namespace viaduct::console {
 
 /// The machine's monotonic clock as the router's.
 TimePoint monotonic_now();
+/// The same for what measures, with a way to wait.
+MachineTime machine_time();
 
 /// How the threads wake the control thread, which sleeps while nothing happens.
 class WakeUp {
