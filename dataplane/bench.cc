@@ -186,8 +186,6 @@ public:
     }
 
 private:
-    using Clock = std::chrono::steady_clock;
-
     [[nodiscard]] bool encrypts() const {
         return o_.path == Path::esp_out || o_.path == Path::esp_in || o_.path == Path::gre_esp_out;
     }
@@ -397,8 +395,8 @@ BenchResult Bench::measure() {
     const auto sent_before = near_.sink->statistics().tx_packets;
     std::uint64_t received = 0;
     std::uint64_t cycles = 0;
-    const auto start = Clock::now();
-    const auto end = start + std::chrono::duration<double>(o_.seconds);
+    const auto start = o_.time.now();
+    const auto end = start + duration_of(o_.seconds);
     near_.source->load(&frames_, 0);
     auto stop = start;
     const auto first_cycle = cycles_now();
@@ -408,7 +406,7 @@ BenchResult Bench::measure() {
             n += handled;
             received += handled;
         }
-        stop = Clock::now();
+        stop = o_.time.now();
     }
     cycles = cycles_now() - first_cycle;
     r.seconds = std::chrono::duration<double>(stop - start).count();
@@ -445,11 +443,11 @@ BenchResult Bench::measure_inbound() {
                       encrypted.bytes.begin() + encrypted.offsets[i]);
         }
         far_->source->load(&encrypted, encrypted.size());
-        const auto start = Clock::now();
+        const auto start = o_.time.now();
         const auto first_cycle = cycles_now();
         far_->run_dry();
         cycles += cycles_now() - first_cycle;
-        r.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+        r.seconds += std::chrono::duration<double>(o_.time.now() - start).count();
         received += encrypted.size();
         if (!warm) {
             warm = true;

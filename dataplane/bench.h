@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "crypto/algorithms.h"
+#include "dataplane/base/machine_time.h"
 #include "dataplane/base/result.h"
 
 namespace viaduct::dataplane {
@@ -27,6 +28,7 @@ struct BenchOptions {
     /// Ethernet frame lengths before the router, without checksum, in the order in which they come; an
     /// IMIX is {64 ×7, 576 ×4, 1420}.
     std::vector<std::uint16_t> frame_bytes{64};
+    MachineTime time;
     double seconds = 1.0;  // of measured time
     std::uint32_t routes =
         1000;  // forward: /24 and longer prefixes, packets go to all of them in turn

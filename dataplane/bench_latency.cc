@@ -149,8 +149,9 @@ private:
     double hz_;
 };
 
-Result<double> full_load() {
+Result<double> full_load(const MachineTime& time) {
     BenchOptions o;
+    o.time = time;
     o.seconds = 0.2;
     o.routes = 1;
     auto r = run_bench(o);
@@ -172,7 +173,7 @@ Result<LatencyResult> run_latency_bench(const LatencyOptions& options) {
     LatencyResult r;
     r.offered = options.packets_per_second;
     if (r.offered <= 0) {
-        const auto full = full_load();
+        const auto full = full_load(options.time);
         if (!full) {
             return tl::unexpected(full.error());
         }

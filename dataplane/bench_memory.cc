@@ -106,6 +106,7 @@ Result<std::vector<MemoryRow>> run_memory_bench(const MemoryBenchOptions& option
     rows.push_back(measure_routes(10000));
     rows.push_back(measure_routes(options.routes));
     NatBenchOptions nat;
+    nat.time = options.time;
     nat.flows = options.sessions;
     nat.seconds = 0.05;
     const auto sessions = run_nat_bench(nat);

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/base/machine_time.h"
 #include "dataplane/base/result.h"
 
 namespace viaduct::dataplane {
 
 struct MemoryBenchOptions {
+    MachineTime time;
     std::uint32_t sas = 100000;  // one direction each
     std::uint32_t routes = 1000000;
     std::uint32_t sessions = 1000000;

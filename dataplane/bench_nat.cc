@@ -28,8 +28,6 @@ const MacAddress kPeerMac{MacAddress::Octets{2, 0, 0, 0, 0, 102}};
 constexpr std::size_t kRound = 16384;  // packets between two looks at the clock
 constexpr auto kVirtualNow = TimePoint{Duration{1'000'000'000}};
 
-using Clock = std::chrono::steady_clock;
-
 std::uint16_t udp_checksum(BytesView ip) {
     ByteWriter w;
     w.bytes(ip.subspan(12, 8)).u8(0).u8(kProtoUdp.value());
@@ -136,9 +134,9 @@ private:
         // Buffers are taken before, so that they are not counted.
         const auto before = resident_bytes();
         source_->load(&frames_, frames_.size());
-        const auto start = Clock::now();
+        const auto start = o_.time.now();
         run_dry();
-        const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
+        const auto seconds = std::chrono::duration<double>(o_.time.now() - start).count();
         r_.sessions_per_second = o_.flows / seconds;
         r_.bytes_per_session = static_cast<double>(resident_bytes() - before) / o_.flows;
     }
@@ -151,8 +149,8 @@ private:
         const auto sent_before = sink_->statistics().tx_packets;
         std::uint64_t received = 0;
         source_->load(&frames_, 0);
-        const auto start = Clock::now();
-        const auto end = start + std::chrono::duration<double>(o_.seconds);
+        const auto start = o_.time.now();
+        const auto end = start + duration_of(o_.seconds);
         auto stop = start;
         const auto first_cycle = cycles_now();
         while (stop < end) {
@@ -161,7 +159,7 @@ private:
                 n += handled;
                 received += handled;
             }
-            stop = Clock::now();
+            stop = o_.time.now();
         }
         const auto cycles = cycles_now() - first_cycle;
         p.seconds = std::chrono::duration<double>(stop - start).count();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "dataplane/base/machine_time.h"
 #include "dataplane/bench.h"
 
 namespace viaduct::dataplane {
@@ -12,6 +13,7 @@ struct NatBenchOptions {
     /// UDP conversations, each with an inside endpoint of its own; packets go to them in turn.
     std::uint32_t flows = 1024;
     std::uint16_t frame_bytes = 64;
+    MachineTime time;
     double seconds = 1.0;  // of measured time, when all sessions are there
 };
 

@@ -23,13 +23,17 @@ struct Line {
 };
 
 /// Packets a second of the median of three; 0 with the reason on stderr.
-double packets_per_second(dataplane::BenchOptions::Path path, std::uint16_t bytes, double seconds) {
+double packets_per_second(const MachineTime& time,
+                          dataplane::BenchOptions::Path path,
+                          std::uint16_t bytes,
+                          double seconds) {
     std::vector<double> results;
     for (int round = 0; round < 3; ++round) {
         dataplane::BenchOptions options;
         options.path = path;
         options.frame_bytes = {bytes};
         options.seconds = seconds;
+        options.time = time;
         const auto result = dataplane::run_bench(options);
         if (!result) {
             fmt::print(stderr, "viaduct bench dmvpn: {}\n", result.error().message);
@@ -41,11 +45,11 @@ double packets_per_second(dataplane::BenchOptions::Path path, std::uint16_t byte
     return results[1];
 }
 
-void add_packets(std::vector<Line>& lines, double seconds) {
+void add_packets(std::vector<Line>& lines, const MachineTime& time, double seconds) {
     using Path = dataplane::BenchOptions::Path;
     for (const std::uint16_t bytes : {64, 512, 1400}) {
-        const auto esp = packets_per_second(Path::esp_out, bytes, seconds);
-        const auto gre = packets_per_second(Path::gre_esp_out, bytes, seconds);
+        const auto esp = packets_per_second(time, Path::esp_out, bytes, seconds);
+        const auto gre = packets_per_second(time, Path::gre_esp_out, bytes, seconds);
         lines.push_back({fmt::format("esp_{}_mpps", bytes),
                          fmt::format("ESP alone, {} B frames", bytes),
                          esp / 1e6,
@@ -79,7 +83,7 @@ void print(const std::vector<Line>& lines, bool json) {
 
 }  // namespace
 
-int dmvpn_main(int argc, char** argv) {
+int dmvpn_main(int argc, char** argv, const MachineTime& time) {
     CLI::App app{"Measures what a DMVPN hub can do on this machine."};
     app.name("viaduct bench dmvpn");
     unsigned spokes = 1000;
@@ -137,7 +141,7 @@ int dmvpn_main(int argc, char** argv) {
                      "    the hub's packets",
                      static_cast<double>(convergence.packets),
                      "packets"});
-    add_packets(lines, seconds);
+    add_packets(lines, time, seconds);
     print(lines, json);
     return 0;
 }

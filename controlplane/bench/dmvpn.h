@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/base/machine_time.h"
+
 namespace viaduct::bench {
 
 /// Registrations with one hub: NHRP's engine and its table, packets built beforehand.
@@ -36,6 +38,6 @@ struct Convergence {
 
 Convergence measure_convergence(unsigned spokes, unsigned prefixes);
 
-int dmvpn_main(int argc, char** argv);
+int dmvpn_main(int argc, char** argv, const MachineTime& time);
 
 }  // namespace viaduct::bench

@@ -96,10 +96,11 @@ int latency_main(int argc, char** argv, const MachineTime& time) {
     return poll != 0 ? poll : adaptive;
 }
 
-int memory_main(int argc, char** argv) {
+int memory_main(int argc, char** argv, const MachineTime& time) {
     CLI::App app{"Measures what tables cost: resident memory of this process by what goes in."};
     app.name("viaduct bench memory");
     dataplane::MemoryBenchOptions options;
+    options.time = time;
     app.add_option("--sas", options.sas, "SAs, 2-1000000")->check(CLI::Range(2, 1000000));
     app.add_option("--routes", options.routes, "prefixes, 1-4000000")
         ->check(CLI::Range(1, 4000000));

@@ -8,7 +8,7 @@ namespace viaduct::bench {
 /// argv[0] is the word "latency". The exit status of the process.
 int latency_main(int argc, char** argv, const MachineTime& time);
 /// argv[0] is the word "memory".
-int memory_main(int argc, char** argv);
+int memory_main(int argc, char** argv, const MachineTime& time);
 /// argv[0] is the word "workers".
 int workers_main(int argc, char** argv, const MachineTime& time);
 

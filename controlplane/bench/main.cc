@@ -37,6 +37,7 @@ struct Arguments {
     bool udp = false;
     bool no_replay = false;
     bool dynamic = false;
+    MachineTime time;
     double seconds = 1;
     unsigned rounds = 3;
     bool json = false;
@@ -82,6 +83,7 @@ std::vector<Row> nat_rows_of(const Arguments& arguments) {
         row.nat.emplace();
         row.nat->flows = count;
         row.nat->seconds = arguments.seconds;
+        row.nat->time = arguments.time;
         rows.push_back(std::move(row));
     }
     return rows;
@@ -132,6 +134,7 @@ std::vector<Row> rows_of(const Arguments& arguments) {
             row.options.path = path;
             row.options.frame_bytes = frames_of(size);
             row.options.seconds = arguments.seconds;
+            row.options.time = arguments.time;
             row.options.routes = arguments.routes;
             row.options.entries = arguments.entries;
             row.options.udp = arguments.udp;
@@ -258,13 +261,13 @@ int bench_main(int argc, char** argv, const MachineTime& time) {
         return bench::ike_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "dmvpn") {
-        return bench::dmvpn_main(argc - 1, argv + 1);
+        return bench::dmvpn_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "latency") {
         return bench::latency_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "memory") {
-        return bench::memory_main(argc - 1, argv + 1);
+        return bench::memory_main(argc - 1, argv + 1, time);
     }
     if (argc > 1 && std::string_view(argv[1]) == "workers") {
         return bench::workers_main(argc - 1, argv + 1, time);
@@ -274,6 +277,7 @@ int bench_main(int argc, char** argv, const MachineTime& time) {
         "one core."};
     app.name("viaduct bench");
     Arguments arguments;
+    arguments.time = time;
     app.add_option("path",
                    arguments.path,
                    "ports | forward | acl | esp | gre | nat; ike, dmvpn, latency, memory and "

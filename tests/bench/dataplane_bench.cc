@@ -1,5 +1,6 @@
 // dataplane_bench [SECONDS [ROUNDS [NAME]]]: the paths of the issue on speed, in process, as a table: the best
 // of ROUNDS runs of SECONDS each. NAME: only rows whose name contains it; with it, cycles per stage.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -110,6 +111,9 @@ int main(int argc, char** argv) {
         for (int i = 0; i < rounds; ++i) {
             auto options = row.options;
             options.seconds = seconds;
+            options.time.now = [] {
+                return viaduct::TimePoint{std::chrono::steady_clock::now().time_since_epoch()};
+            };
             const auto result = viaduct::dataplane::run_bench(options);
             if (!result) {
                 fmt::print(stderr, "{}: {}\n", row.name, result.error().message);

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
         return viaduct::bench::latency_main(argc - 1, argv + 1, kTime);
     }
     if (word == "memory") {
-        return viaduct::bench::memory_main(argc - 1, argv + 1);
+        return viaduct::bench::memory_main(argc - 1, argv + 1, kTime);
     }
     return word == "workers" ? viaduct::bench::workers_main(argc - 1, argv + 1, kTime) : 2;
 }
