@@ -19,15 +19,15 @@ namespace viaduct::dataplane {
 
 struct PlaneOptions {
     unsigned workers = 1;
-    std::uint32_t max_sas = 4096;        // grows by doubling up to 2^20 where a table can grow
+    std::uint32_t max_sas = 4096;  // grows by doubling up to 2^20 where a table can grow
     std::uint32_t max_next_hops = 65536;
     std::uint32_t punt_ring = 1024;
     std::uint32_t nat_sessions = 65536;
-    std::uint64_t random_seed = 0;       // IVs and SPIs; 0: from the operating system
+    std::uint64_t random_seed = 0;  // IVs and SPIs; 0: from the operating system
 };
 
 class Plane {
- public:
+public:
     explicit Plane(const PlaneOptions& options);
     ~Plane();
     Plane(const Plane&) = delete;
@@ -123,7 +123,7 @@ class Plane {
     /// The cipher code path in use: "AVX512 VAES", …
     [[nodiscard]] std::string cipher_path() const;
 
- private:
+private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

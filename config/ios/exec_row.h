@@ -17,7 +17,7 @@ namespace viaduct::ios {
 /// A command that takes time (ping, traceroute). Driven by the console: poll() appends what is to be
 /// shown and says whether it is finished.
 class ExecJob {
- public:
+public:
     ExecJob() = default;
     ExecJob(const ExecJob&) = delete;
     ExecJob& operator=(const ExecJob&) = delete;
@@ -37,7 +37,7 @@ struct ExecContext {
     TimePoint now;
     WallTime wall;
     std::uint32_t session = 0;  // which console session asks; 0: none (scripts)
-    std::string& out;           // text is appended; lines end with "\n"
+    std::string& out;  // text is appended; lines end with "\n"
 };
 
 struct ExecRow {

@@ -44,7 +44,7 @@ struct Proxy {
     Ipv4Address address;
     Ipv4Address mask;
     std::optional<IpProtocol> protocol;  // nullopt: any
-    std::uint16_t port = 0;              // 0: any
+    std::uint16_t port = 0;  // 0: any
 
     auto operator<=>(const Proxy&) const = default;
 };
@@ -58,13 +58,13 @@ struct ProxyPair {
 
 /// Which piece of the configuration a pair of SAs belongs to.
 struct PolicyRef {
-    IfIndex interface;        // where the crypto map stands, or the protected tunnel
-    std::string crypto_map;   // empty: tunnel protection
-    std::uint32_t sequence = 0;          // of the map entry
-    std::string dynamic_map;             // the template, if the entry is dynamic
+    IfIndex interface;  // where the crypto map stands, or the protected tunnel
+    std::string crypto_map;  // empty: tunnel protection
+    std::uint32_t sequence = 0;  // of the map entry
+    std::string dynamic_map;  // the template, if the entry is dynamic
     std::uint32_t dynamic_sequence = 0;  // of the template's entry
-    std::string ipsec_profile;           // tunnel protection or EzVPN's own name
-    std::string ezvpn;                   // the client's name, if it is an EzVPN client's
+    std::string ipsec_profile;  // tunnel protection or EzVPN's own name
+    std::string ezvpn;  // the client's name, if it is an EzVPN client's
 
     auto operator<=>(const PolicyRef&) const = default;
 };
@@ -73,20 +73,20 @@ struct PolicyRef {
 struct LocalInterface {
     IfIndex index;
     config::InterfaceName name;
-    Ipv4Address address;          // IKE's own address on it
+    Ipv4Address address;  // IKE's own address on it
     bool up = false;
-    std::string crypto_map;       // empty: none
+    std::string crypto_map;  // empty: none
     std::uint16_t mtu = 1500;
     // A tunnel with protection:
     std::string ipsec_profile;
     bool multipoint = false;
     std::optional<Ipv4Address> tunnel_destination;
-    IfIndex source_interface;     // the interface whose address the tunnel uses
+    IfIndex source_interface;  // the interface whose address the tunnel uses
 };
 
 /// Where the inbound SA's place and SPI come from: the dataplane's SA table, asked synchronously.
 class SpiSource {
- public:
+public:
     SpiSource() = default;
     SpiSource(const SpiSource&) = delete;
     SpiSource& operator=(const SpiSource&) = delete;
@@ -98,6 +98,7 @@ class SpiSource {
         SaIndex index;
         Spi spi;
     };
+
     virtual std::optional<Reservation> reserve() = 0;
     virtual void release(SaIndex index) = 0;
 };
@@ -115,7 +116,7 @@ struct SaUsage {
 };
 
 class SaUsageSource {
- public:
+public:
     SaUsageSource() = default;
     SaUsageSource(const SaUsageSource&) = delete;
     SaUsageSource& operator=(const SaUsageSource&) = delete;
@@ -130,7 +131,7 @@ class SaUsageSource {
 struct TrustpointKeys {
     std::string name;
     std::optional<crypto::Certificate> certificate;  // this router's; nullopt: it only believes
-    std::vector<crypto::Certificate> chain;          // between ours and the authority
+    std::vector<crypto::Certificate> chain;  // between ours and the authority
     std::optional<crypto::RsaPrivateKey> key;
     std::vector<crypto::Certificate> authorities;
     bool revocation_none = false;  // `revocation-check` ends in "none"
@@ -149,11 +150,11 @@ struct PacketIn {
 /// Traffic wants protection and there is none.
 struct Acquire {
     PolicyRef policy;
-    Ipv4Address local;                  // our end
-    std::vector<Ipv4Address> peers;     // in order of preference; the first that answers
+    Ipv4Address local;  // our end
+    std::vector<Ipv4Address> peers;  // in order of preference; the first that answers
     ProxyPair proxies;
-    bool transport = false;             // GRE of a protected tunnel: mode of the transform set decides
-    std::uint32_t discovery = 0;        // number of the TED discovery that named the peer; 0: none
+    bool transport = false;  // GRE of a protected tunnel: mode of the transform set decides
+    std::uint32_t discovery = 0;  // number of the TED discovery that named the peer; 0: none
     /// The station meant, where several stand behind one NAT: the address that it has itself.
     std::optional<Ipv4Address> remote_original;
 };
@@ -161,12 +162,12 @@ struct Acquire {
 /// A flow that a `discover` map protects, seen without an SA (row T2).
 struct DiscoverRequest {
     PolicyRef policy;
-    Ipv4Address local;           // the gateway's own address on that interface
-    Ipv4Address source;          // the flow's hosts
+    Ipv4Address local;  // the gateway's own address on that interface
+    Ipv4Address source;  // the flow's hosts
     Ipv4Address destination;
-    Proxy local_proxy;           // from the access list's line
+    Proxy local_proxy;  // from the access list's line
     Proxy remote_proxy;
-    Ipv4Address next_hop;        // where the probe will go, for the log; unspecified: not known
+    Ipv4Address next_hop;  // where the probe will go, for the log; unspecified: not known
 };
 
 enum class SaNotice : std::uint8_t { soft_limit, hard_limit, first_packet, idle };
@@ -176,15 +177,15 @@ enum class SaNotice : std::uint8_t { soft_limit, hard_limit, first_packet, idle 
 struct SendPacket {
     Endpoint local;
     Endpoint remote;
-    Bytes payload;             // UDP payload; the non-ESP marker is in it where it belongs
+    Bytes payload;  // UDP payload; the non-ESP marker is in it where it belongs
     // A TED probe goes with the flow's own addresses out of this interface's direction:
-    bool probe = false;        // then local.address/remote.address are the flow's hosts
+    bool probe = false;  // then local.address/remote.address are the flow's hosts
 };
 
 struct ChildKeys {
     crypto::Cipher cipher = crypto::Cipher::null;
     crypto::Auth auth = crypto::Auth::none;
-    Secret cipher_key;         // with salt for GCM/GMAC
+    Secret cipher_key;  // with salt for GCM/GMAC
     Secret auth_key;
 };
 
@@ -201,19 +202,20 @@ struct ChildParameters {
     ChildId id;
     PolicyRef policy;
     ProxyPair proxies;
-    Endpoint local;            // ports: of the IKE SA; used when udp_encapsulation
+    Endpoint local;  // ports: of the IKE SA; used when udp_encapsulation
     Endpoint remote;
     bool tunnel_mode = true;
     bool udp_encapsulation = false;
-    std::optional<EspUdpPorts> esp_udp;     // with udp_encapsulation: these ports instead of the IKE SA's
+    std::optional<EspUdpPorts>
+        esp_udp;  // with udp_encapsulation: these ports instead of the IKE SA's
     std::uint32_t lifetime_s = 3600;
-    std::uint32_t lifetime_kb = 4608000;    // 0: none
-    std::uint16_t replay_window = 64;       // 0: none
-    std::string df_bit;                     // "", "clear", "set", "copy"
+    std::uint32_t lifetime_kb = 4608000;  // 0: none
+    std::uint16_t replay_window = 64;  // 0: none
+    std::string df_bit;  // "", "clear", "set", "copy"
     bool reverse_route = false;
     /// The peer's own address behind its NAT, from NAT-OA (RFC 3947, 5.2) in transport mode.
     std::optional<Ipv4Address> remote_original;
-    std::string user;                       // XAUTH user, if any
+    std::string user;  // XAUTH user, if any
     std::optional<Ipv4Address> assigned_address;
 };
 
@@ -242,7 +244,7 @@ struct RemoveChild {
 struct MoveChild {
     ChildId id;
     Endpoint remote;
-    std::optional<L4Port> esp_port;   // the peer's, where ESP has ports of its own
+    std::optional<L4Port> esp_port;  // the peer's, where ESP has ports of its own
 };
 
 /// Something that others wait for (NHRP: "need to wait for IPsec SAs").
@@ -251,15 +253,15 @@ struct ChildState {
     Ipv4Address local;
     Ipv4Address remote;
     ProxyPair proxies;
-    std::optional<Ipv4Address> remote_original;   // as in ChildParameters
-    bool up = false;           // false: the last pair of this flow is gone, or could not be had
+    std::optional<Ipv4Address> remote_original;  // as in ChildParameters
+    bool up = false;  // false: the last pair of this flow is gone, or could not be had
     std::string reason;
 };
 
 /// A user wants to log in (XAUTH): ask AAA, answer by on_authentication.
 struct AuthenticateUser {
     std::uint64_t request = 0;
-    std::string list;          // aaa authentication login LIST
+    std::string list;  // aaa authentication login LIST
     std::string user;
     Secret password;
     Endpoint remote;
@@ -274,24 +276,34 @@ struct ClientConfigured {
     std::vector<Ipv4Address> dns;
     std::string domain;
     std::string banner;
-    std::vector<Ipv4Prefix> split_include;   // empty: everything goes into the tunnel
-    std::optional<L4Port> esp_udp_port;      // ESP goes in UDP by this port at both ends (Cisco's)
+    std::vector<Ipv4Prefix> split_include;  // empty: everything goes into the tunnel
+    std::optional<L4Port> esp_udp_port;  // ESP goes in UDP by this port at both ends (Cisco's)
     Ipv4Address server;
 };
 
-using Action = std::variant<SendPacket, InstallInbound, InstallOutbound, RemoveChild, MoveChild, ChildState,
-                            AuthenticateUser, ClientConfigured>;
+using Action = std::variant<SendPacket,
+                            InstallInbound,
+                            InstallOutbound,
+                            RemoveChild,
+                            MoveChild,
+                            ChildState,
+                            AuthenticateUser,
+                            ClientConfigured>;
 
 struct AuthenticationResult {
     bool accepted = false;
-    std::optional<Ipv4Address> framed_address;   // RADIUS Framed-IP-Address
-    std::string group;                           // RADIUS Class "OU=…"
+    std::optional<Ipv4Address> framed_address;  // RADIUS Framed-IP-Address
+    std::string group;  // RADIUS Class "OU=…"
     std::string message;
 };
 
 class Engine {
- public:
-    Engine(Random& random, Log& log, crypto::Offload& offload, SpiSource& spis, const SaUsageSource& usage);
+public:
+    Engine(Random& random,
+           Log& log,
+           crypto::Offload& offload,
+           SpiSource& spis,
+           const SaUsageSource& usage);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -300,7 +312,8 @@ class Engine {
 
     /// The configuration or the interfaces changed. SAs whose policy, key or address is gone go (with delete
     /// notifies); the others stay as they are. `config` must outlive the engine or the next configure().
-    void configure(TimePoint now, const config::RunningConfig& config,
+    void configure(TimePoint now,
+                   const config::RunningConfig& config,
                    std::vector<LocalInterface> interfaces);
 
     /// What the trustpoints hold; before configure() whenever that has changed.
@@ -317,7 +330,9 @@ class Engine {
     /// ESP with an SPI that is not ours: answered with INVALID_SPI inside an IKE SA, if so configured.
     void on_unknown_spi(TimePoint now, Ipv4Address local, Ipv4Address remote, Spi spi);
     void on_offload(TimePoint now, crypto::JobResult result);
-    void on_authentication(TimePoint now, std::uint64_t request, const AuthenticationResult& result);
+    void on_authentication(TimePoint now,
+                           std::uint64_t request,
+                           const AuthenticationResult& result);
     /// NHRP (or a tunnel going down) does not need this peer any more.
     void on_release(TimePoint now,
                     const PolicyRef& policy,
@@ -336,18 +351,20 @@ class Engine {
     std::vector<Action> take_actions();
 
     /// True if an IPsec SA pair to this peer stands for this policy (for `show dmvpn` and NHRP).
-    [[nodiscard]] bool child_stands(IfIndex interface,
-                                    Ipv4Address remote,
-                                    std::optional<Ipv4Address> remote_original = std::nullopt) const;
+    [[nodiscard]] bool child_stands(
+        IfIndex interface,
+        Ipv4Address remote,
+        std::optional<Ipv4Address> remote_original = std::nullopt) const;
 
     /// True if an ISAKMP SA with this peer stands.
     [[nodiscard]] bool phase1_stands(Ipv4Address local, Ipv4Address remote) const;
 
     struct State;
+
     /// For the show rows of this folder.
     [[nodiscard]] const State& state() const { return *state_; }
 
- private:
+private:
     std::unique_ptr<State> state_;
 };
 

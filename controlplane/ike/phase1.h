@@ -161,7 +161,7 @@ struct QuickExchange {
     std::optional<ChildId> child;  // once it is made
     std::vector<ChildId> replaces;  // initiator: what stood when it began
     std::optional<RequestId> request;
-    std::uint64_t job = 0;                     // Diffie-Hellman under way
+    std::uint64_t job = 0;  // Diffie-Hellman under way
     std::optional<Ipv4Address> peer_original;  // from NAT-OA
 };
 

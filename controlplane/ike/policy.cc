@@ -105,13 +105,16 @@ bool Policies::acl_permits(const std::string& name, const ProxyPair& proxies) co
     return false;
 }
 
-std::optional<Proxy> Policies::protected_side(const std::string& acl, Ipv4Address local, Ipv4Address remote) const {
+std::optional<Proxy> Policies::protected_side(const std::string& acl,
+                                              Ipv4Address local,
+                                              Ipv4Address remote) const {
     const auto found = core_.config->access_lists.find(acl);
     if (found == core_.config->access_lists.end()) {
         return std::nullopt;
     }
     for (const auto& line : found->second.entries) {
-        if (!line.remark.empty() || !line.source.matches(local) || !line.destination.matches(remote)) {
+        if (!line.remark.empty() || !line.source.matches(local) ||
+            !line.destination.matches(remote)) {
             continue;
         }
         if (line.action == config::AclAction::deny) {
@@ -119,9 +122,10 @@ std::optional<Proxy> Policies::protected_side(const std::string& acl, Ipv4Addres
         }
         const Ipv4Address mask{~line.source.wildcard.value()};
         if (!length_of_mask(mask)) {
-            return std::nullopt;   // holes in the wildcard: no proxy can say that
+            return std::nullopt;  // holes in the wildcard: no proxy can say that
         }
-        return Proxy{Ipv4Address{line.source.address.value() & mask.value()}, mask, line.protocol, 0};
+        return Proxy{
+            Ipv4Address{line.source.address.value() & mask.value()}, mask, line.protocol, 0};
     }
     return std::nullopt;
 }
@@ -236,8 +240,8 @@ std::optional<PolicyRef> Policies::select(const IkeSa& sa, const ProxyPair& prox
         if (auto ref = select_map(interface, sa, proxies)) {
             // A template takes what the peer proposes, but nobody gets an address that another one leases.
             const auto& remote = proxies.remote;
-            if (!ref->dynamic_map.empty() && core_.transactions.pools.leased_to_others(
-                                                 remote.address, remote.mask, sa.id)) {
+            if (!ref->dynamic_map.empty() &&
+                core_.transactions.pools.leased_to_others(remote.address, remote.mask, sa.id)) {
                 return std::nullopt;
             }
             return ref;

@@ -42,7 +42,8 @@ public:
                                const IkeSa& sa) const;
 
     /// The local side of the first line of an access list that decides about a flow; nullopt: denied.
-    [[nodiscard]] std::optional<Proxy> protected_side(const std::string& acl, Ipv4Address local,
+    [[nodiscard]] std::optional<Proxy> protected_side(const std::string& acl,
+                                                      Ipv4Address local,
                                                       Ipv4Address remote) const;
     [[nodiscard]] std::uint32_t lifetime_s(const config::CryptoPolicy& policy) const;
     [[nodiscard]] std::uint32_t lifetime_kb(const config::CryptoPolicy& policy) const;

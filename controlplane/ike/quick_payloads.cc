@@ -55,7 +55,9 @@ bool third_hash_fits(const IkeSa& sa, const QuickExchange& x, const OpenedMessag
            crypto::equal_constant_time(third_hash(sa, x), first.body);
 }
 
-void add_nat_oa(const IkeSa& sa, std::vector<std::pair<PayloadType, Bytes>>& payloads, bool initiator) {
+void add_nat_oa(const IkeSa& sa,
+                std::vector<std::pair<PayloadType, Bytes>>& payloads,
+                bool initiator) {
     const auto own = write_nat_oa(sa.local.address);
     const auto other = write_nat_oa(sa.remote.address);
     if (sa.nat.dialect != NatDialect::rfc) {
@@ -73,7 +75,8 @@ void add_nat_oa(const IkeSa& sa, std::vector<std::pair<PayloadType, Bytes>>& pay
 std::optional<Ipv4Address> peer_nat_oa(const Chain& chain, bool of_initiator) {
     std::vector<Ipv4Address> found;
     for (const auto& payload : chain.payloads) {
-        const bool is_oa = payload.type == PayloadType::nat_oa || payload.type == PayloadType::nat_oa_draft ||
+        const bool is_oa = payload.type == PayloadType::nat_oa ||
+                           payload.type == PayloadType::nat_oa_draft ||
                            payload.type == PayloadType::nat_oa_draft4;
         if (const auto address = is_oa ? parse_nat_oa(payload.body)
                                        : Parsed<Ipv4Address>(tl::unexpected(WireError::bad_body))) {

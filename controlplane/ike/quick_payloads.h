@@ -16,7 +16,9 @@ Bytes third_hash(const IkeSa& sa, const QuickExchange& x);
 bool third_hash_fits(const IkeSa& sa, const QuickExchange& x, const OpenedMessage& message);
 
 /// NAT-OA payloads for transport mode through a NAT: who we are, and in the RFC's form whom we see.
-void add_nat_oa(const IkeSa& sa, std::vector<std::pair<PayloadType, Bytes>>& payloads, bool initiator);
+void add_nat_oa(const IkeSa& sa,
+                std::vector<std::pair<PayloadType, Bytes>>& payloads,
+                bool initiator);
 /// The peer's own address from its NAT-OA payloads.
 std::optional<Ipv4Address> peer_nat_oa(const Chain& chain, bool of_initiator);
 

@@ -164,13 +164,12 @@ void Requests::advance(Request& request) {
         port = port_of_station(local, remote, *original);
     }
     const bool unknown = !port && original;
-    if (auto* sa =
-            unknown ? nullptr : core_.phase1.find_complete(local, remote, port, profile)) {
+    if (auto* sa = unknown ? nullptr : core_.phase1.find_complete(local, remote, port, profile)) {
         on_phase1_ready(id, *sa);
         return;
     }
-    if (auto* sa = unknown ? core_.phase1.find_initiating(local, remote)
-                           : usable_attempt(local, remote)) {
+    if (auto* sa =
+            unknown ? core_.phase1.find_initiating(local, remote) : usable_attempt(local, remote)) {
         request.ike = sa->id;
         sa->waiting.push_back(id);
         if (sa->state == Phase1State::r_mm2) {
@@ -333,8 +332,7 @@ void Requests::give_up(RequestId id, std::string_view reason) {
         return;
     }
     const auto& original = request.acquire.remote_original;
-    if (original ? core_.children.stands_with(
-                       request.acquire.policy.interface, remote, original)
+    if (original ? core_.children.stands_with(request.acquire.policy.interface, remote, original)
                  : core_.children.stands(request.acquire.policy, request.acquire.proxies)) {
         return;
     }

@@ -23,6 +23,7 @@ struct SaFilter {
     std::string map;
     std::optional<config::InterfaceName> interface;
 };
+
 std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilter& filter);
 std::string show_transform_sets(const Engine::State& core, const std::string& name);
 std::string show_sa_lifetime(const Engine::State& core);

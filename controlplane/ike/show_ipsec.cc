@@ -9,8 +9,11 @@ namespace viaduct::ike {
 namespace {
 
 std::string ident_text(const Proxy& proxy) {
-    return fmt::format("({}/{}/{}/{})", proxy.address.to_string(), proxy.mask.to_string(),
-                       proxy.protocol ? proxy.protocol->value() : 0, proxy.port);
+    return fmt::format("({}/{}/{}/{})",
+                       proxy.address.to_string(),
+                       proxy.mask.to_string(),
+                       proxy.protocol ? proxy.protocol->value() : 0,
+                       proxy.port);
 }
 
 std::string tag_of(const Engine::State& core, const PolicyRef& policy) {
@@ -18,14 +21,21 @@ std::string tag_of(const Engine::State& core, const PolicyRef& policy) {
 }
 
 std::string settings_text(const Child& child) {
-    return fmt::format("{}{}, ", child.parameters.tunnel_mode ? "Tunnel" : "Transport",
+    return fmt::format("{}{}, ",
+                       child.parameters.tunnel_mode ? "Tunnel" : "Transport",
                        child.parameters.udp_encapsulation ? " UDP-Encaps" : "");
 }
 
-std::string timing_text(const Engine::State& core, const Child& child, TimePoint now, std::uint64_t bytes) {
+std::string timing_text(const Engine::State& core,
+                        const Child& child,
+                        TimePoint now,
+                        std::uint64_t bytes) {
     const auto end = core.timers.of({TimerKind::child_outbound_end, child.id().value()});
-    const auto left = end && *end > now ? std::chrono::duration_cast<std::chrono::seconds>(*end - now).count() : 0;
-    const auto kb = child.parameters.lifetime_kb - std::min<std::uint64_t>(bytes / 1024, child.parameters.lifetime_kb);
+    const auto left = end && *end > now
+                          ? std::chrono::duration_cast<std::chrono::seconds>(*end - now).count()
+                          : 0;
+    const auto kb = child.parameters.lifetime_kb -
+                    std::min<std::uint64_t>(bytes / 1024, child.parameters.lifetime_kb);
     return fmt::format("({}/{})", kb, left);
 }
 
@@ -42,22 +52,31 @@ std::string spi_block(const Engine::State& core, const Child& child, TimePoint n
         "        sa timing: remaining key lifetime (k/sec): {}\n"
         "        IV size: {} bytes\n"
         "        replay detection support: {}\n",
-        spi, spi, transform_text(child.suite.cipher, child.suite.auth), settings_text(child), connection,
-        connection - Children::kFirstConnection + 1, tag_of(core, child.parameters.policy),
+        spi,
+        spi,
+        transform_text(child.suite.cipher, child.suite.auth),
+        settings_text(child),
+        connection,
+        connection - Children::kFirstConnection + 1,
+        tag_of(core, child.parameters.policy),
         timing_text(core, child, now, inbound ? usage.bytes_in : usage.bytes_out),
-        crypto::info(child.suite.cipher).iv_bytes, child.parameters.replay_window != 0 ? "Y" : "N");
+        crypto::info(child.suite.cipher).iv_bytes,
+        child.parameters.replay_window != 0 ? "Y" : "N");
 }
 
 std::uint16_t mtu_of(const Engine::State& core, const Child& child) {
     for (const auto& interface : core.interfaces) {
-        if (interface.address == child.parameters.local.address && interface.ipsec_profile.empty()) {
+        if (interface.address == child.parameters.local.address &&
+            interface.ipsec_profile.empty()) {
             return interface.mtu;
         }
     }
     return 1500;
 }
 
-std::string flow_block(const Engine::State& core, const std::vector<const Child*>& pairs, const SaUsage& past,
+std::string flow_block(const Engine::State& core,
+                       const std::vector<const Child*>& pairs,
+                       const SaUsage& past,
                        TimePoint now) {
     const auto& newest = *pairs.back();
     const auto& p = newest.parameters;
@@ -86,10 +105,22 @@ std::string flow_block(const Engine::State& core, const std::vector<const Child*
         "     local crypto endpt.: {}, remote crypto endpt.: {}\n"
         "     path mtu {}, media mtu {}\n"
         "     current outbound spi: {:X}\n",
-        ident_text(p.proxies.local), ident_text(p.proxies.remote), p.remote.address.to_string(),
-        p.udp_encapsulation ? p.remote.port.value() : kPortIsakmp.value(), sum.packets_out, sum.packets_out,
-        sum.packets_out, sum.packets_in, sum.packets_in, sum.packets_in, sum.errors_out, sum.errors_in,
-        p.local.address.to_string(), p.remote.address.to_string(), mtu_of(core, newest), mtu_of(core, newest),
+        ident_text(p.proxies.local),
+        ident_text(p.proxies.remote),
+        p.remote.address.to_string(),
+        p.udp_encapsulation ? p.remote.port.value() : kPortIsakmp.value(),
+        sum.packets_out,
+        sum.packets_out,
+        sum.packets_out,
+        sum.packets_in,
+        sum.packets_in,
+        sum.packets_in,
+        sum.errors_out,
+        sum.errors_in,
+        p.local.address.to_string(),
+        p.remote.address.to_string(),
+        mtu_of(core, newest),
+        mtu_of(core, newest),
         used != nullptr ? used->spi_out.value() : 0);
     for (const bool inbound : {true, false}) {
         const auto way = inbound ? "inbound" : "outbound";
@@ -154,17 +185,28 @@ std::string_view hash_word(std::optional<crypto::Hash> hash) {
     return "";
 }
 
-std::string connection_row(std::uint32_t id, const std::string& interface, const std::string& address,
-                           const std::string& algorithm, std::uint64_t encrypted, std::uint64_t decrypted) {
-    return fmt::format("{:>4} {:<20} {:<15} {:<6} {:<18} {:>8} {:>8}\n", id, interface, address, "set", algorithm,
-                       encrypted, decrypted);
+std::string connection_row(std::uint32_t id,
+                           const std::string& interface,
+                           const std::string& address,
+                           const std::string& algorithm,
+                           std::uint64_t encrypted,
+                           std::uint64_t decrypted) {
+    return fmt::format("{:>4} {:<20} {:<15} {:<6} {:<18} {:>8} {:>8}\n",
+                       id,
+                       interface,
+                       address,
+                       "set",
+                       algorithm,
+                       encrypted,
+                       decrypted);
 }
 
 }  // namespace
 
 std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilter& filter) {
     // By interface, then by flow in the order of the newest pair.
-    std::map<std::pair<std::string, std::string>, std::map<FlowKey, std::vector<const Child*>>> by_interface;
+    std::map<std::pair<std::string, std::string>, std::map<FlowKey, std::vector<const Child*>>>
+        by_interface;
     for (const auto& [id, child] : core.children.all()) {
         const auto& p = child->parameters;
         const auto name = interface_text(core, p.policy.interface);
@@ -178,15 +220,20 @@ std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilt
     std::string out;
     if (by_interface.empty() && !filter.peer) {
         for (const auto& interface : core.interfaces) {
-            if (!interface.crypto_map.empty() && (filter.map.empty() || filter.map == interface.crypto_map)) {
+            if (!interface.crypto_map.empty() &&
+                (filter.map.empty() || filter.map == interface.crypto_map)) {
                 out += fmt::format("\ninterface: {}\n    Crypto map tag: {}, local addr. {}\n",
-                                   interface.name.to_string(), interface.crypto_map, interface.address.to_string());
+                                   interface.name.to_string(),
+                                   interface.crypto_map,
+                                   interface.address.to_string());
             }
         }
         return out.empty() ? "No SAs found\n" : out;
     }
     for (const auto& [place, flows] : by_interface) {
-        out += fmt::format("\ninterface: {}\n    Crypto map tag: {}, local addr. {}\n", place.first, place.second,
+        out += fmt::format("\ninterface: {}\n    Crypto map tag: {}, local addr. {}\n",
+                           place.first,
+                           place.second,
                            flows.begin()->second.front()->parameters.local.address.to_string());
         for (const auto& [key, pairs] : flows) {
             out += flow_block(core, pairs, core.children.past_usage(key), now);
@@ -215,7 +262,9 @@ std::string show_transform_sets(const Engine::State& core, const std::string& na
         if (set.comp_lzs) {
             algorithms += "comp-lzs ";
         }
-        out += fmt::format("Transform set {}: {{ {} }}\n   will negotiate = {{ {},  }},\n", set_name, algorithms,
+        out += fmt::format("Transform set {}: {{ {} }}\n   will negotiate = {{ {},  }},\n",
+                           set_name,
+                           algorithms,
                            set.mode == config::IpsecMode::tunnel ? "Tunnel" : "Transport");
         if (set.ah_auth || set.comp_lzs) {
             out += "   configured, not running: AH and compression\n";
@@ -228,7 +277,8 @@ std::string show_transform_sets(const Engine::State& core, const std::string& na
 std::string show_sa_lifetime(const Engine::State& core) {
     const auto& lifetime = core.crypto().lifetime;
     return fmt::format("Security association lifetime: {} kilobytes/{} seconds\n",
-                       lifetime.kilobytes.value_or(4608000), lifetime.seconds.value_or(3600));
+                       lifetime.kilobytes.value_or(4608000),
+                       lifetime.seconds.value_or(3600));
 }
 
 std::string show_ipsec_profiles(const Engine::State& core) {
@@ -238,9 +288,12 @@ std::string show_ipsec_profiles(const Engine::State& core) {
         if (!profile.isakmp_profile.empty()) {
             out += fmt::format("        ISAKMP Profile: {}\n", profile.isakmp_profile);
         }
-        out += fmt::format("        Security association lifetime: {} kilobytes/{} seconds\n        PFS (Y/N): {}\n",
-                           core.policies.lifetime_kb(profile), core.policies.lifetime_s(profile),
-                           profile.pfs ? "Y" : "N");
+        out += fmt::format(
+            "        Security association lifetime: {} kilobytes/{} seconds\n        PFS (Y/N): "
+            "{}\n",
+            core.policies.lifetime_kb(profile),
+            core.policies.lifetime_s(profile),
+            profile.pfs ? "Y" : "N");
         if (profile.pfs) {
             out += fmt::format("        DH group:  group{}\n", static_cast<unsigned>(*profile.pfs));
         }
@@ -258,8 +311,12 @@ std::string show_engine_connections(const Engine::State& core) {
         "\n  ID Interface            IP-Address      State  Algorithm           Encrypt  Decrypt\n";
     for (const auto& [id, sa] : core.ikes) {
         if (sa->complete()) {
-            out += connection_row(id.value(), "<none>", "<none>",
-                                  algorithm_text(sa->suite.cipher, hash_word(sa->suite.hash)), 0, 0);
+            out += connection_row(id.value(),
+                                  "<none>",
+                                  "<none>",
+                                  algorithm_text(sa->suite.cipher, hash_word(sa->suite.hash)),
+                                  0,
+                                  0);
         }
     }
     for (const auto& [id, child] : core.children.all()) {
@@ -270,7 +327,8 @@ std::string show_engine_connections(const Engine::State& core) {
         const auto algorithm =
             algorithm_text(child->suite.cipher, hash_word(crypto::info(child->suite.auth).hash));
         out += connection_row(child->connection, name, address, algorithm, 0, usage.packets_in);
-        out += connection_row(child->connection + 1, name, address, algorithm, usage.packets_out, 0);
+        out +=
+            connection_row(child->connection + 1, name, address, algorithm, usage.packets_out, 0);
     }
     return out + "\n";
 }

@@ -27,8 +27,11 @@ std::string suite_text(const config::IsakmpPolicy& policy) {
         "        authentication method:  {}\n"
         "        Diffie-Hellman group:   {}\n"
         "        lifetime:               {} seconds, no volume limit\n",
-        crypto::info(policy.encryption).show_name, crypto::info(policy.hash).show_name,
-        method_text(policy.authentication), crypto::info(policy.group).show_name, policy.lifetime_s);
+        crypto::info(policy.encryption).show_name,
+        crypto::info(policy.hash).show_name,
+        method_text(policy.authentication),
+        crypto::info(policy.group).show_name,
+        policy.lifetime_s);
 }
 
 std::string capabilities(const Engine::State& core, const IkeSa& sa) {
@@ -63,10 +66,14 @@ std::string cipher_word(const IkeSa& sa) {
     return name.substr(0, name.find(' '));
 }
 
-void append_keys(std::string& out, const std::string& keyring, const std::vector<config::PreSharedKey>& keys) {
+void append_keys(std::string& out,
+                 const std::string& keyring,
+                 const std::vector<config::PreSharedKey>& keys) {
     for (const auto& key : keys) {
-        const auto who = key.hostname.empty() ? fmt::format("{:<15} [{}]", key.address.to_string(), key.mask.to_string())
-                                              : key.hostname;
+        const auto who =
+            key.hostname.empty()
+                ? fmt::format("{:<15} [{}]", key.address.to_string(), key.mask.to_string())
+                : key.hostname;
         out += fmt::format("{:<21} {:<34} {}\n", keyring, who, key.key.text);
     }
 }
@@ -93,7 +100,8 @@ std::string match_text(const config::IdentityMatch& m) {
 }  // namespace
 
 std::string clock_text(Duration left) {
-    const auto s = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(left).count(), 0);
+    const auto s =
+        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(left).count(), 0);
     return fmt::format("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
@@ -120,8 +128,12 @@ std::string show_isakmp_sa(const Engine::State& core) {
     for (const auto& [id, sa] : core.ikes) {
         const auto& responder = sa->initiator() ? sa->remote : sa->local;
         const auto& initiator = sa->initiator() ? sa->local : sa->remote;
-        out += fmt::format("{:<15} {:<15} {:<14} {:>7} {:>4}\n", responder.address.to_string(),
-                           initiator.address.to_string(), show_state(sa->state), id.value(), 0);
+        out += fmt::format("{:<15} {:<15} {:<14} {:>7} {:>4}\n",
+                           responder.address.to_string(),
+                           initiator.address.to_string(),
+                           show_state(sa->state),
+                           id.value(),
+                           0);
     }
     return out + "\n";
 }
@@ -139,10 +151,17 @@ std::string show_isakmp_sa_detail(const Engine::State& core, TimePoint now) {
             continue;
         }
         const auto left = sa->established + std::chrono::seconds(sa->suite.lifetime_s) - now;
-        out += fmt::format("{:<5} {:<15} {:<15} {:<8} {:<4} {:<6} {:<4} {:<2} {:<8} {}\n", id.value(),
-                           sa->local.address.to_string(), sa->remote.address.to_string(), "", cipher_word(*sa),
-                           crypto::info(sa->suite.hash).ios_name, auth_word(*sa), static_cast<unsigned>(sa->suite.group),
-                           clock_text(left), capabilities(core, *sa));
+        out += fmt::format("{:<5} {:<15} {:<15} {:<8} {:<4} {:<6} {:<4} {:<2} {:<8} {}\n",
+                           id.value(),
+                           sa->local.address.to_string(),
+                           sa->remote.address.to_string(),
+                           "",
+                           cipher_word(*sa),
+                           crypto::info(sa->suite.hash).ios_name,
+                           auth_word(*sa),
+                           static_cast<unsigned>(sa->suite.group),
+                           clock_text(left),
+                           capabilities(core, *sa));
     }
     return out + "\n";
 }
@@ -160,8 +179,11 @@ std::string show_isakmp_peers(const Engine::State& core) {
     std::string out;
     for (const auto& [id, sa] : core.ikes) {
         if (sa->complete() && core.phase1.is_newest(*sa)) {
-            out += fmt::format("Peer: {} Port: {} Local: {}\n Phase1 id: {}\n", sa->remote.address.to_string(),
-                               sa->remote.port.value(), sa->local.address.to_string(), sa->peer_id.text());
+            out += fmt::format("Peer: {} Port: {} Local: {}\n Phase1 id: {}\n",
+                               sa->remote.address.to_string(),
+                               sa->remote.port.value(),
+                               sa->local.address.to_string(),
+                               sa->peer_id.text());
         }
     }
     return out;
@@ -182,7 +204,8 @@ std::string show_isakmp_profile(const Engine::State& core) {
             out += fmt::format("   Keyring(s): {}\n", profile.keyring);
         }
         if (!profile.client_authentication_list.empty()) {
-            out += fmt::format("   client authentication list: {}\n", profile.client_authentication_list);
+            out += fmt::format("   client authentication list: {}\n",
+                               profile.client_authentication_list);
         }
         if (!profile.authorization_list.empty()) {
             out += fmt::format("   isakmp authorization list: {}\n", profile.authorization_list);
@@ -194,10 +217,16 @@ std::string show_isakmp_profile(const Engine::State& core) {
 std::string show_isakmp_stats(const Engine::State& core) {
     std::string out;
     for (std::size_t i = 0; i < kCounterNames.size(); ++i) {
-        out += fmt::format("{:<26} {}\n", kCounterNames[i], core.counters.of(static_cast<Counter>(i)));
+        out +=
+            fmt::format("{:<26} {}\n", kCounterNames[i], core.counters.of(static_cast<Counter>(i)));
     }
-    out += fmt::format("{:<26} {}\n{:<26} {}\n{:<26} {}\n", "isakmp_sas_now", core.ikes.size(), "half_open_now",
-                       core.half_open.size(), "ipsec_pairs_now", core.children.all().size());
+    out += fmt::format("{:<26} {}\n{:<26} {}\n{:<26} {}\n",
+                       "isakmp_sas_now",
+                       core.ikes.size(),
+                       "half_open_now",
+                       core.half_open.size(),
+                       "ipsec_pairs_now",
+                       core.children.all().size());
     return out;
 }
 

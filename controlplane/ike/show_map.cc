@@ -61,10 +61,14 @@ std::string access_list_text(const Engine::State& core, const std::string& name)
     }
     for (const auto& line : acl->second.entries) {
         if (line.remark.empty()) {
-            out += fmt::format("            access-list {} {} {} {}{} {}{}\n", name,
+            out += fmt::format("            access-list {} {} {} {}{} {}{}\n",
+                               name,
                                line.action == config::AclAction::permit ? "permit" : "deny",
-                               protocol_text(line.protocol), address_text(line.source), port_text(line.source_port),
-                               address_text(line.destination), port_text(line.destination_port));
+                               protocol_text(line.protocol),
+                               address_text(line.source),
+                               port_text(line.source_port),
+                               address_text(line.destination),
+                               port_text(line.destination_port));
         }
     }
     return out;
@@ -72,8 +76,11 @@ std::string access_list_text(const Engine::State& core, const std::string& name)
 
 /// Lifetime, PFS, transform sets.
 std::string policy_text(const Engine::State& core, const config::CryptoPolicy& policy) {
-    auto out = fmt::format("        Security association lifetime: {} kilobytes/{} seconds\n        PFS (Y/N): {}\n",
-                           core.policies.lifetime_kb(policy), core.policies.lifetime_s(policy), policy.pfs ? "Y" : "N");
+    auto out = fmt::format(
+        "        Security association lifetime: {} kilobytes/{} seconds\n        PFS (Y/N): {}\n",
+        core.policies.lifetime_kb(policy),
+        core.policies.lifetime_s(policy),
+        policy.pfs ? "Y" : "N");
     if (policy.pfs) {
         out += fmt::format("        DH group:  group{}\n", static_cast<unsigned>(*policy.pfs));
     }
@@ -90,7 +97,9 @@ std::string proxy_line(const Proxy& proxy) {
 }
 
 /// An entry that stands only as long as its SAs: made from a dynamic map or from an IPsec profile.
-std::string temporary_entry(const Engine::State& core, const std::string& name, std::uint32_t sequence,
+std::string temporary_entry(const Engine::State& core,
+                            const std::string& name,
+                            std::uint32_t sequence,
                             const Child& child) {
     const auto& p = child.parameters;
     const auto peer = p.remote.address.to_string();
@@ -99,10 +108,15 @@ std::string temporary_entry(const Engine::State& core, const std::string& name, 
         out += "        Map is a PROFILE INSTANCE.\n";
     }
     out += fmt::format(
-        "        Peer = {}\n        Extended IP access list\n            access-list  permit {} {} {}\n", peer,
-        protocol_text(p.proxies.local.protocol), proxy_line(p.proxies.local), proxy_line(p.proxies.remote));
+        "        Peer = {}\n        Extended IP access list\n            access-list  permit {} {} "
+        "{}\n",
+        peer,
+        protocol_text(p.proxies.local.protocol),
+        proxy_line(p.proxies.local),
+        proxy_line(p.proxies.remote));
     if (!p.policy.dynamic_map.empty()) {
-        out += fmt::format("        dynamic (created from dynamic map {}/{})\n", p.policy.dynamic_map,
+        out += fmt::format("        dynamic (created from dynamic map {}/{})\n",
+                           p.policy.dynamic_map,
                            p.policy.dynamic_sequence);
     }
     out += fmt::format("        Current peer: {}\n", peer);
@@ -112,15 +126,23 @@ std::string temporary_entry(const Engine::State& core, const std::string& name, 
     return out;
 }
 
-std::string entry_text(const Engine::State& core, const std::string& name, std::uint32_t sequence,
+std::string entry_text(const Engine::State& core,
+                       const std::string& name,
+                       std::uint32_t sequence,
                        const config::CryptoMapEntry& entry) {
     if (entry.kind == config::CryptoMapEntry::Kind::dynamic) {
-        auto out = fmt::format("Crypto Map \"{}\" {} ipsec-isakmp\n        Dynamic map template tag: {}\n", name,
-                               sequence, entry.dynamic_map);
+        auto out =
+            fmt::format("Crypto Map \"{}\" {} ipsec-isakmp\n        Dynamic map template tag: {}\n",
+                        name,
+                        sequence,
+                        entry.dynamic_map);
         return out + (entry.discover ? "        Discover enabled\n" : "");
     }
-    auto out = fmt::format("Crypto Map \"{}\" {} {}\n", name, sequence,
-                           entry.kind == config::CryptoMapEntry::Kind::manual ? "ipsec-manual" : "ipsec-isakmp");
+    auto out = fmt::format(
+        "Crypto Map \"{}\" {} {}\n",
+        name,
+        sequence,
+        entry.kind == config::CryptoMapEntry::Kind::manual ? "ipsec-manual" : "ipsec-isakmp");
     if (!entry.description.empty()) {
         out += fmt::format("        Description: {}\n", entry.description);
     }
@@ -161,7 +183,8 @@ std::string users_text(const Engine::State& core, const std::string& map) {
 
 /// Numbers that no configured entry has, from the dynamic entry's own on.
 std::uint32_t next_free(const std::map<std::uint32_t, config::CryptoMapEntry>& entries,
-                        std::set<std::uint32_t>& taken, std::uint32_t from) {
+                        std::set<std::uint32_t>& taken,
+                        std::uint32_t from) {
     auto n = from + 1;
     while (entries.contains(n) || taken.contains(n)) {
         ++n;
@@ -170,7 +193,9 @@ std::uint32_t next_free(const std::map<std::uint32_t, config::CryptoMapEntry>& e
     return n;
 }
 
-std::string map_text(const Engine::State& core, const std::string& name, const config::CryptoMap& map) {
+std::string map_text(const Engine::State& core,
+                     const std::string& name,
+                     const config::CryptoMap& map) {
     std::map<std::uint32_t, std::string> texts;
     for (const auto& [sequence, entry] : map.entries) {
         texts[sequence] = entry_text(core, name, sequence, entry);
@@ -179,7 +204,8 @@ std::string map_text(const Engine::State& core, const std::string& name, const c
     std::set<FlowKey> seen;
     for (const auto& [id, child] : core.children.all()) {
         const auto& ref = child->parameters.policy;
-        if (ref.crypto_map == name && !ref.dynamic_map.empty() && seen.insert(flow_of(child->parameters)).second) {
+        if (ref.crypto_map == name && !ref.dynamic_map.empty() &&
+            seen.insert(flow_of(child->parameters)).second) {
             const auto sequence = next_free(map.entries, taken, ref.sequence);
             texts[sequence] = temporary_entry(core, name, sequence, *child);
         }
@@ -194,8 +220,10 @@ std::string map_text(const Engine::State& core, const std::string& name, const c
 
 std::string tunnel_text(const Engine::State& core, const LocalInterface& interface) {
     const auto name = interface.name.to_string() + "-head-0";
-    std::string out = fmt::format("Crypto Map \"{}\" 65536 ipsec-isakmp\n        Profile name: {}\n", name,
-                                  interface.ipsec_profile);
+    std::string out =
+        fmt::format("Crypto Map \"{}\" 65536 ipsec-isakmp\n        Profile name: {}\n",
+                    name,
+                    interface.ipsec_profile);
     const auto profile = core.crypto().ipsec_profiles.find(interface.ipsec_profile);
     if (profile != core.crypto().ipsec_profiles.end()) {
         out += policy_text(core, profile->second);
@@ -203,11 +231,13 @@ std::string tunnel_text(const Engine::State& core, const LocalInterface& interfa
     std::uint32_t sequence = 65537;
     std::set<FlowKey> seen;
     for (const auto& [id, child] : core.children.all()) {
-        if (child->parameters.policy.interface == interface.index && seen.insert(flow_of(child->parameters)).second) {
+        if (child->parameters.policy.interface == interface.index &&
+            seen.insert(flow_of(child->parameters)).second) {
             out += "\n" + temporary_entry(core, name, sequence++, *child);
         }
     }
-    return out + fmt::format("        Interfaces using crypto map {}:\n                {}\n\n", name,
+    return out + fmt::format("        Interfaces using crypto map {}:\n                {}\n\n",
+                             name,
                              interface.name.to_string());
 }
 
@@ -221,7 +251,8 @@ std::string show_crypto_map(const Engine::State& core, const std::string& name) 
         }
     }
     for (const auto& interface : core.interfaces) {
-        if (!interface.ipsec_profile.empty() && (name.empty() || name == interface.name.to_string() + "-head-0")) {
+        if (!interface.ipsec_profile.empty() &&
+            (name.empty() || name == interface.name.to_string() + "-head-0")) {
             out += tunnel_text(core, interface);
         }
     }

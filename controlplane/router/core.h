@@ -132,7 +132,8 @@ struct RouterCore {
     std::vector<L4Port> published_esp_udp_ports;
     std::size_t most_xlates = 0;  // `show xlate` of a PIX
     ios::ExecRows rows;
-    std::optional<std::map<std::string, config::Trustpoint>> trustpoints_read;  // nullopt: read them again
+    std::optional<std::map<std::string, config::Trustpoint>>
+        trustpoints_read;  // nullopt: read them again
     TimePoint next_refresh{};
     TimePoint reconcile_at = kNever;  // what is said on interfaces that go must be out first
     bool nhrp_debugged =

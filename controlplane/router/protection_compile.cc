@@ -304,7 +304,8 @@ void Protection::configure(const config::RunningConfig& config,
         }
         if (client && config.crypto.ezvpn_clients.contains(settings->second.ezvpn_client)) {
             const auto& name = settings->second.ezvpn_client;
-            Compiler(*this, config, index, policy).compile_client(name, config.crypto.ezvpn_clients.at(name));
+            Compiler(*this, config, index, policy)
+                .compile_client(name, config.crypto.ezvpn_clients.at(name));
         }
         if (old == before.end() || old->second.rules != policy.rules) {
             plane_.publish_policy(policy.id, policy.rules);

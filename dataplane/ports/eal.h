@@ -10,11 +10,12 @@ namespace viaduct::dataplane {
 
 struct EalOptions {
     bool hugepages = false;
-    unsigned memory_mb = 256;          // without hugepages: locked nowhere, touched as used
-    unsigned buffers = 32768;          // packet buffers
-    unsigned buffer_bytes = 2048 + 128;  // data room of one buffer; larger frames are chained or refused
-    bool load_drivers = false;         // DPDK's PMDs; labs and tests do without
-    std::vector<std::string> extra;    // further EAL arguments
+    unsigned memory_mb = 256;  // without hugepages: locked nowhere, touched as used
+    unsigned buffers = 32768;  // packet buffers
+    unsigned buffer_bytes =
+        2048 + 128;  // data room of one buffer; larger frames are chained or refused
+    bool load_drivers = false;  // DPDK's PMDs; labs and tests do without
+    std::vector<std::string> extra;  // further EAL arguments
 };
 
 /// Starts DPDK once a process (later calls with the same needs are no-ops). No fixed file names: several

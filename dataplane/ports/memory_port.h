@@ -11,7 +11,7 @@
 namespace viaduct::dataplane {
 
 class MemoryPort final : public Port {
- public:
+public:
     /// max_frame in bytes without the frame check sequence, 64–9600.
     MemoryPort(MacAddress mac, std::size_t max_frame);
     ~MemoryPort() override;
@@ -29,20 +29,28 @@ class MemoryPort final : public Port {
     std::vector<rte_mbuf*> take_transmitted();
     /// The same as bytes.
     std::vector<Bytes> take_transmitted_bytes();
+
     [[nodiscard]] bool has_pending_input() const { return !input_.empty(); }
+
     void set_link(bool up) { link_up_ = up; }
 
     // ── the worker's side ──
     std::size_t receive(unsigned queue, std::span<rte_mbuf*> out) override;
     std::size_t transmit(unsigned queue, std::span<rte_mbuf*> frames) override;
+
     [[nodiscard]] unsigned queues() const override { return 1; }
+
     [[nodiscard]] MacAddress mac() const override { return mac_; }
+
     [[nodiscard]] bool link_up() const override { return link_up_; }
+
     [[nodiscard]] std::size_t max_frame() const override { return max_frame_; }
+
     [[nodiscard]] PortStatistics statistics() const override { return statistics_; }
+
     [[nodiscard]] std::string driver() const override { return "memory"; }
 
- private:
+private:
     MacAddress mac_;
     std::size_t max_frame_;
     bool link_up_ = true;

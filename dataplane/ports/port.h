@@ -23,7 +23,7 @@ struct PortStatistics {
 };
 
 class Port {
- public:
+public:
     Port() = default;
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;

@@ -79,6 +79,7 @@ public:
 
     /// Not later than the earliest deadline; may be too early after a change.
     [[nodiscard]] TimePoint next_deadline() const { return deadline_; }
+
     void on_time(TimePoint now);
     std::vector<Bytes> take_frames();
     /// Packets that were given up because nobody answered ARP: their destinations' datagrams, whole IP packets.

@@ -40,7 +40,8 @@ TEST_CASE("session: modes, prompts, and the way out of a sub-mode", "[session]")
     CHECK(session.finished());
 }
 
-TEST_CASE("session: a parent's words in full win over abbreviations of the mode's own", "[session]") {
+TEST_CASE("session: a parent's words in full win over abbreviations of the mode's own",
+          "[session]") {
     config::RunningConfig config;
     ConfigSession session(config);
     REQUIRE(session.execute("interface FastEthernet0/0"));

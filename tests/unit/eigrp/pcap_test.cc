@@ -11,11 +11,12 @@ namespace viaduct::eigrp::test {
 namespace {
 
 class PcapFile {
- public:
+public:
     explicit PcapFile(const char* name) : out_(name, std::ios::binary) {
         const std::uint32_t head[] = {0xA1B2C3D4U, 0x00040002U, 0, 0, 65535, 101};  // raw IP
         out_.write(reinterpret_cast<const char*>(head), sizeof(head));
     }
+
     void add(const Sent& s, Ipv4Address source) {
         ByteWriter ip;
         ip.u8(0x45).u8(0xC0).u16(static_cast<std::uint16_t>(20 + s.packet.payload.size()));
@@ -33,7 +34,7 @@ class PcapFile {
         out_.write(reinterpret_cast<const char*>(ip.view().data()), length);
     }
 
- private:
+private:
     std::ofstream out_;
 };
 

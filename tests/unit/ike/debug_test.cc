@@ -41,7 +41,8 @@ std::vector<std::string> fixture(const std::string& file, const std::string& sta
         std::sregex_token_iterator it(line.begin(), line.end(), stamps, -1);
         for (; it != std::sregex_token_iterator(); ++it) {
             const auto text = std::regex_replace(it->str(), std::regex(R"( ?sv9-4#$)"), "");
-            if (!text.empty() && text.find("purging node") == std::string::npos && text.find("Echos") == std::string::npos) {
+            if (!text.empty() && text.find("purging node") == std::string::npos &&
+                text.find("Echos") == std::string::npos) {
                 out.push_back(normal(text));
             }
         }
@@ -56,12 +57,15 @@ std::vector<std::string> normals(const std::vector<std::string>& lines) {
 }
 
 /// Lines of `wanted` that are not in `have`, in order.
-std::vector<std::string> missing(const std::vector<std::string>& wanted, const std::vector<std::string>& have) {
+std::vector<std::string> missing(const std::vector<std::string>& wanted,
+                                 const std::vector<std::string>& have) {
     // Longest common subsequence.
-    std::vector<std::vector<unsigned>> best(wanted.size() + 1, std::vector<unsigned>(have.size() + 1));
+    std::vector<std::vector<unsigned>> best(wanted.size() + 1,
+                                            std::vector<unsigned>(have.size() + 1));
     for (std::size_t i = wanted.size(); i-- > 0;) {
         for (std::size_t j = have.size(); j-- > 0;) {
-            best[i][j] = wanted[i] == have[j] ? best[i + 1][j + 1] + 1 : std::max(best[i + 1][j], best[i][j + 1]);
+            best[i][j] = wanted[i] == have[j] ? best[i + 1][j + 1] + 1
+                                              : std::max(best[i + 1][j], best[i][j + 1]);
         }
     }
     std::vector<std::string> out;
@@ -110,7 +114,8 @@ TEST_CASE("D10: debug crypto isakmp and ipsec in the document's words and order"
         if (header->responder != Cookie{} || header->encrypted()) {
             return true;
         }
-        const auto chain = parse_chain(header->next, BytesView(payload).subspan(kHeaderBytes), Padding::none);
+        const auto chain =
+            parse_chain(header->next, BytesView(payload).subspan(kHeaderBytes), Padding::none);
         ChainWriter out;
         for (const auto& p : chain->payloads) {
             const auto id = recognise_vendor_id(p.body);
@@ -135,8 +140,9 @@ TEST_CASE("D10: debug crypto isakmp and ipsec in the document's words and order"
     CHECK(lost_r.empty());
     // Ours has more than the document only where it knows more vendor IDs.
     const auto more = missing(normals(a.lines.lines), of_initiator);
-    INFO("initiator has besides:\n" << join(more) << "responder has besides:\n"
-                                    << join(missing(normals(b.lines.lines), of_responder)));
+    INFO("initiator has besides:\n"
+         << join(more) << "responder has besides:\n"
+         << join(missing(normals(b.lines.lines), of_responder)));
     CHECK(more.size() <= 2);
     CHECK(missing(normals(b.lines.lines), of_responder).empty());
 }

@@ -32,7 +32,8 @@ TEST_CASE("IKE limits: 10,000 garbage first packets leave no state") {
         Bytes packet = i % 3 == 0 ? random.bytes(random.below(400)) : good;
         if (i % 3 != 0) {
             // One octet of the body wrong, or cut short with the header's length put right.
-            packet[kHeaderBytes + random.below(packet.size() - kHeaderBytes)] ^= static_cast<std::uint8_t>(0x80U >> (i % 8));
+            packet[kHeaderBytes + random.below(packet.size() - kHeaderBytes)] ^=
+                static_cast<std::uint8_t>(0x80U >> (i % 8));
         }
         const Endpoint from{Ipv4Address(static_cast<std::uint32_t>(random.u64())), kPortIsakmp};
         b.engine->on_packet(world.now, {kOutside, {kB, kPortIsakmp}, from, packet});
@@ -52,8 +53,11 @@ TEST_CASE("IKE limits: half-open SAs are bounded a source and in total, the olde
     auto& b = world.add("b", kB);
     configure_dmvpn(b);
     const auto send = [&](Ipv4Address from, std::uint64_t cookie) {
-        b.engine->on_packet(world.now, {kOutside, {kB, kPortIsakmp}, {from, kPortIsakmp},
-                                        first_message(b.config.crypto, cookie)});
+        b.engine->on_packet(world.now,
+                            {kOutside,
+                             {kB, kPortIsakmp},
+                             {from, kPortIsakmp},
+                             first_message(b.config.crypto, cookie)});
         b.drain();
         world.now += 1us;
     };
@@ -132,7 +136,8 @@ TEST_CASE("IKE: a repeated packet gets the same answer and causes no work") {
     CHECK(b.established_count() == 1);
     // Quick mode's messages again: nothing new.
     for (const auto i : {3U, 4U}) {
-        b.engine->on_packet(world.now, {kOutside, {kB, kPortIsakmp}, to_b[i].first, to_b[i].second});
+        b.engine->on_packet(world.now,
+                            {kOutside, {kB, kPortIsakmp}, to_b[i].first, to_b[i].second});
         b.drain();
     }
     CHECK(b.pairs.size() == pairs);
@@ -157,7 +162,9 @@ TEST_CASE("N8: DPD finds a dead peer, on demand and periodically") {
     CHECK(a.established_count() == 1);
     CHECK((a.counter(Counter::dpd_sent) > 0) == periodic);
     // The peer falls silent.
-    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) { return from.address != kB; };
+    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) {
+        return from.address != kB;
+    };
     a.pairs.begin()->second.usage.last_out = world.now + 1s;
     world.run(60s);
     CHECK(a.ike_count() == 0);

@@ -30,23 +30,25 @@ void check_pair(const Node& a, const Node& b) {
 }  // namespace
 
 TEST_CASE("IKE: all ciphers, hashes and groups of phase 1") {
-    const auto [cipher, hash, group] = GENERATE(table<crypto::Cipher, crypto::Hash, crypto::DhGroup>({
-        {crypto::Cipher::des_cbc, crypto::Hash::md5, crypto::DhGroup::modp768},
-        {crypto::Cipher::tdes_cbc, crypto::Hash::md5, crypto::DhGroup::modp1024},
-        {crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1536},
-        {crypto::Cipher::aes_cbc_128, crypto::Hash::sha1, crypto::DhGroup::modp2048},
-        {crypto::Cipher::aes_cbc_192, crypto::Hash::md5, crypto::DhGroup::modp3072},
-        {crypto::Cipher::aes_cbc_256, crypto::Hash::sha256, crypto::DhGroup::modp4096},
-        {crypto::Cipher::aes_cbc_256, crypto::Hash::md5, crypto::DhGroup::ecp256},
-        {crypto::Cipher::aes_cbc_128, crypto::Hash::sha384, crypto::DhGroup::ecp384},
-        {crypto::Cipher::aes_cbc_256, crypto::Hash::sha512, crypto::DhGroup::ecp521},
-    }));
+    const auto [cipher, hash, group] =
+        GENERATE(table<crypto::Cipher, crypto::Hash, crypto::DhGroup>({
+            {crypto::Cipher::des_cbc, crypto::Hash::md5, crypto::DhGroup::modp768},
+            {crypto::Cipher::tdes_cbc, crypto::Hash::md5, crypto::DhGroup::modp1024},
+            {crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1536},
+            {crypto::Cipher::aes_cbc_128, crypto::Hash::sha1, crypto::DhGroup::modp2048},
+            {crypto::Cipher::aes_cbc_192, crypto::Hash::md5, crypto::DhGroup::modp3072},
+            {crypto::Cipher::aes_cbc_256, crypto::Hash::sha256, crypto::DhGroup::modp4096},
+            {crypto::Cipher::aes_cbc_256, crypto::Hash::md5, crypto::DhGroup::ecp256},
+            {crypto::Cipher::aes_cbc_128, crypto::Hash::sha384, crypto::DhGroup::ecp384},
+            {crypto::Cipher::aes_cbc_256, crypto::Hash::sha512, crypto::DhGroup::ecp521},
+        }));
     World world(41);
     auto& a = world.add("a", kA);
     auto& b = world.add("b", kB);
     for (auto* node : {&a, &b}) {
         configure_dmvpn(*node);
-        node->config.crypto.policies[10] = {cipher, hash, group, config::IkeAuthentication::pre_share, 3600};
+        node->config.crypto.policies[10] = {
+            cipher, hash, group, config::IkeAuthentication::pre_share, 3600};
         node->config.crypto.ipsec_profiles["cisco"].pfs = group;
     }
     a.acquire(dmvpn_acquire(a, b));
@@ -96,11 +98,17 @@ TEST_CASE("IKE: policies by priority and transform sets by order; the smaller li
     configure_dmvpn(b);
     using P = config::IsakmpPolicy;
     const auto psk = config::IkeAuthentication::pre_share;
-    a.config.crypto.policies = {{10, P{crypto::Cipher::aes_cbc_256, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}},
-                                {20, P{crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}}};
-    b.config.crypto.policies = {{5, P{crypto::Cipher::des_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}},
-                                {10, P{crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 3600}}};
-    a.config.crypto.transform_sets["first"] = {crypto::Cipher::aes_cbc_256, crypto::Auth::hmac_sha1_96};
+    a.config.crypto.policies = {
+        {10,
+         P{crypto::Cipher::aes_cbc_256, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}},
+        {20,
+         P{crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}}};
+    b.config.crypto.policies = {
+        {5, P{crypto::Cipher::des_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 86400}},
+        {10,
+         P{crypto::Cipher::tdes_cbc, crypto::Hash::sha1, crypto::DhGroup::modp1024, psk, 3600}}};
+    a.config.crypto.transform_sets["first"] = {crypto::Cipher::aes_cbc_256,
+                                               crypto::Auth::hmac_sha1_96};
     a.config.crypto.ipsec_profiles["cisco"].transform_sets = {"first", "strong"};
     a.config.crypto.ipsec_profiles["cisco"].lifetime.seconds = 7200;
     b.config.crypto.ipsec_profiles["cisco"].lifetime.seconds = 600;

@@ -19,7 +19,8 @@ std::size_t orphans(const Node& from, const Node& to) {
         const auto& pair = from.pairs.at(id);
         const bool taken = std::any_of(to.pairs.begin(), to.pairs.end(), [&](const auto& entry) {
             return entry.second.spi_in == pair.spi_out &&
-                   std::ranges::equal(entry.second.keys_in.cipher_key.view(), pair.keys_out.cipher_key.view());
+                   std::ranges::equal(entry.second.keys_in.cipher_key.view(),
+                                      pair.keys_out.cipher_key.view());
         });
         n += taken ? 0U : 1U;
     }

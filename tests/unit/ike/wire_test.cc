@@ -1,12 +1,13 @@
 // ISAKMP on the wire: captures of real gear parse whole and are written back byte for byte; every
 // truncation is refused.
+#include "controlplane/ike/wire.h"
+
 #include <filesystem>
 #include <fstream>
 
 #include <catch2/catch.hpp>
 
 #include "controlplane/ike/vendor_ids.h"
-#include "controlplane/ike/wire.h"
 
 namespace viaduct::ike {
 
@@ -49,8 +50,9 @@ std::vector<Bytes> isakmp_datagrams(const std::string& file) {
         }
         auto payload = frame.bytes(udp_length - 8U);
         if (source == 4500 || destination == 4500) {
-            if (payload.size() < 4 || payload[0] != 0 || payload[1] != 0 || payload[2] != 0 || payload[3] != 0) {
-                continue;   // ESP or keepalive
+            if (payload.size() < 4 || payload[0] != 0 || payload[1] != 0 || payload[2] != 0 ||
+                payload[3] != 0) {
+                continue;  // ESP or keepalive
             }
             payload = payload.subspan(4);
         } else if (source != 500 && destination != 500) {
@@ -126,12 +128,14 @@ TEST_CASE("N2: the vendor IDs of the IOS capture are known, its own is told by t
         if (header->encrypted()) {
             continue;
         }
-        const auto chain = parse_chain(header->next, BytesView(datagram).subspan(kHeaderBytes), Padding::none);
+        const auto chain =
+            parse_chain(header->next, BytesView(datagram).subspan(kHeaderBytes), Padding::none);
         for (const auto& payload : chain->payloads) {
             if (payload.type != PayloadType::vendor_id) {
                 continue;
             }
-            if (is_ios_vendor_id(payload.body, header->initiator) || is_ios_vendor_id(payload.body, header->responder)) {
+            if (is_ios_vendor_id(payload.body, header->initiator) ||
+                is_ios_vendor_id(payload.body, header->responder)) {
                 ++ios;
             } else if (!recognise_vendor_id(payload.body)) {
                 ++unknown;
@@ -149,7 +153,7 @@ TEST_CASE("IKE wire: a header with another length, version or nothing behind it 
     const auto valid = write_message(h, Bytes(8));
     every_prefix_is_refused(valid, [](BytesView b) { return parse_header(b).has_value(); });
     auto other = valid;
-    other[17] = 0x20;   // IKEv2
+    other[17] = 0x20;  // IKEv2
     CHECK(parse_header(other).error() == WireError::bad_version);
 }
 
@@ -165,13 +169,15 @@ TEST_CASE("IKE wire: truncated bodies are refused") {
     CHECK(parse_sa(write_sa(sa)).value() == sa);
 
     const Identity subnet{IdType::ipv4_subnet, 0, 0, {10, 1, 0, 0, 255, 255, 0, 0}};
-    every_prefix_is_refused(write_identity(subnet), [](BytesView b) { return parse_identity(b).has_value(); });
+    every_prefix_is_refused(write_identity(subnet),
+                            [](BytesView b) { return parse_identity(b).has_value(); });
     CHECK(parse_identity(write_identity(subnet)).value() == subnet);
 
     Deletion d;
     d.protocol = kProtocolEsp;
     d.spis = {{1, 2, 3, 4}, {5, 6, 7, 8}};
-    every_prefix_is_refused(write_deletion(d), [](BytesView b) { return parse_deletion(b).has_value(); });
+    every_prefix_is_refused(write_deletion(d),
+                            [](BytesView b) { return parse_deletion(b).has_value(); });
     CHECK(parse_deletion(write_deletion(d)).value() == d);
 
     Notification n;
@@ -197,20 +203,25 @@ TEST_CASE("IKE wire: truncated bodies are refused") {
                             [](BytesView b) { return parse_nat_oa(b).has_value(); });
 }
 
-TEST_CASE("IKE wire: a chain is refused at every truncation, with reserved octets, and beyond its limit") {
+TEST_CASE(
+    "IKE wire: a chain is refused at every truncation, with reserved octets, and beyond its "
+    "limit") {
     ChainWriter chain;
     chain.add(PayloadType::key_exchange, Bytes(96, 3)).add(PayloadType::nonce, Bytes(20, 4));
     const Bytes valid(chain.view().begin(), chain.view().end());
     every_prefix_is_refused(valid, [&](BytesView b) {
         return parse_chain(chain.first(), b, Padding::none).has_value();
     });
-    CHECK(parse_chain(PayloadType::nonce, Bytes{0, 1, 0, 4}, Padding::none).error() == WireError::reserved_not_zero);
-    CHECK(parse_chain(PayloadType::nonce, Bytes{0, 0, 0, 3}, Padding::none).error() == WireError::bad_payload_length);
+    CHECK(parse_chain(PayloadType::nonce, Bytes{0, 1, 0, 4}, Padding::none).error() ==
+          WireError::reserved_not_zero);
+    CHECK(parse_chain(PayloadType::nonce, Bytes{0, 0, 0, 3}, Padding::none).error() ==
+          WireError::bad_payload_length);
     ChainWriter many;
     for (int i = 0; i < 65; ++i) {
         many.add(PayloadType::vendor_id, Bytes(1));
     }
-    CHECK(parse_chain(many.first(), many.view(), Padding::none).error() == WireError::too_many_payloads);
+    CHECK(parse_chain(many.first(), many.view(), Padding::none).error() ==
+          WireError::too_many_payloads);
 }
 
 }  // namespace viaduct::ike

@@ -205,7 +205,8 @@ void World::carry(Endpoint from, Endpoint to, Bytes payload) {
 
 void World::arrive(const Endpoint& from, const Endpoint& to, const Bytes& payload) {
     for (auto& node : nodes) {
-        const bool transit = node->lan && node->lan->contains(to.address) && !node->lan->contains(from.address);
+        const bool transit =
+            node->lan && node->lan->contains(to.address) && !node->lan->contains(from.address);
         if (node->address != to.address && !transit) {
             continue;
         }
@@ -389,7 +390,10 @@ void configure_ted(Node& node, Ipv4Address lan, Ipv4Address peer_lan) {
     node.configure();
 }
 
-DiscoverRequest ted_request(const Node& from, Ipv4Address source, Ipv4Address destination, Ipv4Address lan,
+DiscoverRequest ted_request(const Node& from,
+                            Ipv4Address source,
+                            Ipv4Address destination,
+                            Ipv4Address lan,
                             Ipv4Address peer_lan) {
     DiscoverRequest r;
     r.policy.interface = kOutside;

@@ -171,7 +171,10 @@ Acquire dmvpn_acquire(const Node& from, const Node& to);
 /// A static crypto map between two LANs.
 /// `crypto map tedtag 10 ipsec-isakmp dynamic ted-map discover` of document 002.
 void configure_ted(Node& node, Ipv4Address lan, Ipv4Address peer_lan);
-DiscoverRequest ted_request(const Node& from, Ipv4Address source, Ipv4Address destination, Ipv4Address lan,
+DiscoverRequest ted_request(const Node& from,
+                            Ipv4Address source,
+                            Ipv4Address destination,
+                            Ipv4Address lan,
                             Ipv4Address peer_lan);
 void configure_site(Node& node, const Node& peer, Ipv4Address lan, Ipv4Address peer_lan);
 Acquire site_acquire(const Node& from, const Node& to, Ipv4Address lan, Ipv4Address peer_lan);
