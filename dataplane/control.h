@@ -265,7 +265,7 @@ struct SaEvent {
 struct InjectOptions {
     std::optional<IfIndex>
         interface;  // force the way out (multicast, DHCP): no route look-up. An Ethernet
-        // multicast/broadcast destination gets its own MAC (RFC 1112)
+    // multicast/broadcast destination gets its own MAC (RFC 1112)
     std::optional<Ipv4Address>
         next_hop;  // with interface: sent to this neighbour, whose host route is there
     std::optional<Ipv4Address> nbma;  // with a multipoint tunnel: GRE to this peer
