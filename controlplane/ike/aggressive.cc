@@ -111,9 +111,7 @@ void AggressiveMode::on_first(const PacketIn& packet, const Header& header) {
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto offered = sa_payload != nullptr
-                             ? parse_sa(sa_payload->body)
-                             : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto offered = parse_sa(sa_payload);
     const auto* id_payload = chain ? chain->find(PayloadType::identification) : nullptr;
     const auto identity = id_payload != nullptr
                               ? parse_identity(id_payload->body)
@@ -298,11 +296,7 @@ void AggressiveMode::send_second(IkeSa& sa) {
               authentication_hash(sa.material(), sa.keys, false, sa.sa_body, sa.own_id));
     add_ability_vendor_ids(core_, sa, chain);
     if (sa.nat.vendor) {
-        core_.log.debug(Debug::crypto_isakmp,
-                        "{}: constructed NAT-T vendor-{} ID",
-                        sa.tag(),
-                        nat_t_construct_name(*sa.nat.vendor));
-        chain.add(PayloadType::vendor_id, vendor_id_body(*sa.nat.vendor));
+        add_nat_vendor_id(core_, sa, *sa.nat.vendor, chain);
         add_nat_d(sa, chain);
     }
     core_.phase1.send(sa, write_message(aggressive_header(sa, chain.first()), chain.view()));
@@ -468,8 +462,7 @@ void AggressiveMode::on_second(IkeSa& sa, const PacketIn& packet, const Header& 
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto answer = sa_payload != nullptr ? parse_sa(sa_payload->body)
-                                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = parse_sa(sa_payload);
     const auto* id = chain ? chain->find(PayloadType::identification) : nullptr;
     const auto* hash = chain ? chain->find(PayloadType::hash) : nullptr;
     const auto identity = id != nullptr ? parse_identity(id->body)

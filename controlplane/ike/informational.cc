@@ -204,14 +204,7 @@ void Informational::send_protected(IkeSa& sa, PayloadType type, const Bytes& bod
     auto iv = phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, id);
     const auto chain = with_phase2_hash(sa, id, {}, {{type, body}});
     const auto message = seal_message(sa, ExchangeType::informational, id, iv, chain);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_sending(core_.log, sa, show_state(sa.state));
     core_.send_datagram(sa.local, sa.remote, message);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: purging node {}",

@@ -196,8 +196,7 @@ bool QuickMode::read_answer(IkeSa& sa, QuickExchange& x, const Chain& chain) {
     const auto* sa_payload = chain.find(PayloadType::sa);
     const auto* nonce = chain.find(PayloadType::nonce);
     const auto* ke = chain.find(PayloadType::key_exchange);
-    const auto answer = sa_payload != nullptr ? parse_sa(sa_payload->body)
-                                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = parse_sa(sa_payload);
     if (!answer || nonce == nullptr || nonce->body.size() < 8 || nonce->body.size() > 256) {
         core_.counters.count(Counter::malformed_payload);
         return false;

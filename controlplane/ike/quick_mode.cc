@@ -49,14 +49,7 @@ void QuickMode::transition(
 }
 
 void QuickMode::send(IkeSa& sa, QuickExchange& x, Bytes message) {
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_sending(core_.log, sa, show_state(sa.state));
     core_.send_datagram(sa.local, sa.remote, message);
     x.last_sent = std::move(message);
 }

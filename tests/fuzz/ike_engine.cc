@@ -1,32 +1,11 @@
 // libFuzzer: a responder with document 003's policy gets datagrams, acquires and passing time from the
 // input; its invariants are checked after each.
-#include "controlplane/ike/engine.h"
-#include "crypto/offload.h"
+#include "tests/fuzz/ike_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::ike;
 
 namespace {
-
-class Silent final : public LogSink {
-public:
-    void on_message(const LogMessage&) override {}
-};
-
-class Places final : public SpiSource, public SaUsageSource {
-public:
-    std::optional<Reservation> reserve() override {
-        ++next_;
-        return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
-    }
-
-    void release(SaIndex) override {}
-
-    [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
-
-private:
-    std::uint32_t next_ = 0;
-};
 
 config::RunningConfig dmvpn() {
     config::RunningConfig config;
@@ -55,28 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto config = dmvpn();
     Engine engine(random, log, offload, places, places);
     TimePoint now{1000s};
-    engine.configure(now,
-                     config,
-                     {{IfIndex{1},
-                       *config::InterfaceName::parse("Fa0/0"),
-                       own,
-                       true,
-                       "",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}},
-                      {IfIndex{9},
-                       *config::InterfaceName::parse("Tu0"),
-                       own,
-                       true,
-                       "",
-                       1440,
-                       "cisco",
-                       true,
-                       {},
-                       IfIndex{1}}});
+    auto tunnel = interface_row(9, "Tu0", own, "");
+    tunnel.mtu = 1440;
+    tunnel.ipsec_profile = "cisco";
+    tunnel.multipoint = true;
+    tunnel.source_interface = IfIndex{1};
+    engine.configure(now, config, {interface_row(1, "Fa0/0", own, ""), tunnel});
     ByteReader in({data, size});
     while (in.remaining() > 3) {
         const auto what = in.u8();

@@ -4,32 +4,12 @@
 #include <cstdlib>
 
 #include "controlplane/ike/core.h"
-#include "crypto/offload.h"
+#include "tests/fuzz/ike_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::ike;
 
 namespace {
-
-class Silent final : public LogSink {
-public:
-    void on_message(const LogMessage&) override {}
-};
-
-class Places final : public SpiSource, public SaUsageSource {
-public:
-    std::optional<Reservation> reserve() override {
-        ++next_;
-        return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
-    }
-
-    void release(SaIndex) override {}
-
-    [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
-
-private:
-    std::uint32_t next_ = 0;
-};
 
 constexpr Ipv4Address kOwn(11, 11, 11, 1);
 constexpr Ipv4Address kInsideHost(13, 13, 13, 4);
@@ -99,26 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     TimePoint now{1000s};
     engine.configure(now,
                      config,
-                     {{IfIndex{1},
-                       *config::InterfaceName::parse("Fa0/0"),
-                       kOwn,
-                       true,
-                       "tedtag",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}},
-                      {IfIndex{2},
-                       *config::InterfaceName::parse("Fa0/1"),
-                       Ipv4Address(13, 13, 13, 13),
-                       true,
-                       "",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}}});
+                     {interface_row(1, "Fa0/0", kOwn, "tedtag"),
+                      interface_row(2, "Fa0/1", Ipv4Address(13, 13, 13, 13), "")});
     ByteReader in({data, size});
     while (in.remaining() > 3) {
         const auto what = in.u8();
