@@ -122,6 +122,7 @@ Rows eigrp_interface_rows();
 Rows ip_rows();
 Rows access_list_rows();
 Rows routing_rows();
+Rows key_lifetime_rows();
 Rows eigrp_rows();
 Rows filter_rows();
 Rows isakmp_rows();

@@ -44,12 +44,32 @@ void append(Rows& all, Rows rows) {
 
 Rows build_rows() {
     Rows all;
-    for (auto* feature :
-         {system_rows, logging_rows,         aaa_rows,    dhcp_rows,           ip_rows,
-          pki_rows,    keyring_rows,         isakmp_rows, isakmp_profile_rows, remote_access_rows,
-          ipsec_rows,  crypto_map_rows,      ezvpn_rows,  interface_rows,      ip_interface_rows,
-          nhrp_rows,   eigrp_interface_rows, tunnel_rows, eigrp_rows,          routing_rows,
-          nat_rows,    access_list_rows,     filter_rows, line_rows,           kept_rows}) {
+    for (auto* feature : {system_rows,
+                          logging_rows,
+                          aaa_rows,
+                          dhcp_rows,
+                          ip_rows,
+                          pki_rows,
+                          keyring_rows,
+                          isakmp_rows,
+                          isakmp_profile_rows,
+                          remote_access_rows,
+                          ipsec_rows,
+                          crypto_map_rows,
+                          ezvpn_rows,
+                          interface_rows,
+                          ip_interface_rows,
+                          nhrp_rows,
+                          eigrp_interface_rows,
+                          tunnel_rows,
+                          eigrp_rows,
+                          routing_rows,
+                          key_lifetime_rows,
+                          nat_rows,
+                          access_list_rows,
+                          filter_rows,
+                          line_rows,
+                          kept_rows}) {
         append(all, feature());
     }
     std::stable_sort(

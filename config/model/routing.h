@@ -77,6 +77,14 @@ struct EigrpStub {
     bool operator==(const EigrpStub&) const = default;
 };
 
+/// `neighbor A.B.C.D [INTERFACE]`: spoken to by unicast.
+struct EigrpNeighbor {
+    Ipv4Address address;
+    std::optional<InterfaceName> interface;  // none: whichever has the address in its network
+
+    bool operator==(const EigrpNeighbor&) const = default;
+};
+
 /// `router eigrp ASN`.
 struct EigrpConfig {
     std::vector<EigrpNetwork> networks;
@@ -99,15 +107,28 @@ struct EigrpConfig {
     std::uint8_t k[6] = {1, 0, 1, 0, 0, 0};
     std::optional<std::uint16_t> active_time_minutes;  // default 3; 0 in the file: disabled
     bool active_time_disabled = false;
-    std::vector<Ipv4Address> neighbors;  // kept; unicast neighbours
+    std::vector<EigrpNeighbor> neighbors;
     std::uint32_t maximum_prefix = 0;  // 0: none
     bool shutdown = false;
 
     bool operator==(const EigrpConfig&) const = default;
 };
 
+/// `accept-lifetime`, `send-lifetime`: from when until when a key is good. Seconds since 1970-01-01 00:00 of UTC, or of
+/// the router's own time zone where `local`.
+struct KeyLifetime {
+    bool local = false;
+    std::int64_t start_s = 0;
+    std::optional<std::int64_t> end_s;  // not good any more at this second; none: never ends
+    bool as_duration = false;  // the end was told as `duration N`, and is written so
+
+    bool operator==(const KeyLifetime&) const = default;
+};
+
 struct KeyChainKey {
     Password key_string;
+    std::optional<KeyLifetime> accept_lifetime;  // none: always
+    std::optional<KeyLifetime> send_lifetime;
 
     bool operator==(const KeyChainKey&) const = default;
 };

@@ -1,5 +1,6 @@
 #include "controlplane/eigrp/auth.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -95,21 +96,61 @@ void sign(Bytes& packet, const Secret& key) {
     std::copy(digest.begin(), digest.end(), packet.begin() + kDigestAt);
 }
 
-bool verify(BytesView packet, const Keys& keys) {
+std::optional<std::uint32_t> key_id_of(BytesView packet) {
     if (packet.size() < kAfterDigest) {
-        return false;
+        return std::nullopt;
     }
     ByteReader in(packet.subspan(kHeaderBytes));
     if (in.u16() != kTlvAuthentication || in.u16() != kAuthenticationBytes || in.u16() != kMd5 ||
         in.u16() != kDigestBytes) {
-        return false;
+        return std::nullopt;
     }
-    const auto key = keys.by_id.find(in.u32());
-    if (key == keys.by_id.end()) {
-        return false;
-    }
-    const auto digest = digest_of(packet, key->second);
+    return in.u32();
+}
+
+bool verify(BytesView packet, const Secret& key) {
+    VIADUCT_CHECK(packet.size() >= kAfterDigest);
+    const auto digest = digest_of(packet, key);
     return CRYPTO_memcmp(digest.data(), packet.data() + kDigestAt, kDigestBytes) == 0;
+}
+
+bool Calendar::covers(const std::optional<config::KeyLifetime>& life, TimePoint now) const {
+    if (!life) {
+        return true;
+    }
+    if (!known) {
+        return false;
+    }
+    const auto offset = std::chrono::minutes{life->local ? local_offset_min : 0};
+    const auto at =
+        std::chrono::floor<std::chrono::seconds>(now.time_since_epoch() + ahead + offset);
+    return at.count() >= life->start_s && (!life->end_s || at.count() < *life->end_s);
+}
+
+const std::pair<const std::uint32_t, Key>* Keys::sending(const Calendar& calendar,
+                                                         TimePoint now) const {
+    const auto good = std::find_if(by_id.begin(), by_id.end(), [&](const auto& entry) {
+        return calendar.covers(entry.second.send, now);
+    });
+    return good == by_id.end() ? nullptr : &*good;
+}
+
+const Key* Keys::accepting(std::uint32_t id, const Calendar& calendar, TimePoint now) const {
+    const auto found = by_id.find(id);
+    const bool good = found != by_id.end() && calendar.covers(found->second.accept, now);
+    return good ? &found->second : nullptr;
+}
+
+bool Keys::shares_a_key_with(const Keys& other) const {
+    return std::any_of(by_id.begin(), by_id.end(), [&](const auto& entry) {
+        const auto found = other.by_id.find(entry.first);
+        if (found == other.by_id.end()) {
+            return false;
+        }
+        const auto one = entry.second.secret.view();
+        const auto two = found->second.secret.view();
+        return one.size() == two.size() && CRYPTO_memcmp(one.data(), two.data(), one.size()) == 0;
+    });
 }
 
 std::optional<Secret> plain_key(const config::Password& password) {

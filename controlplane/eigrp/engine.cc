@@ -20,6 +20,7 @@ Engine::~Engine() = default;
 
 void Engine::configure(TimePoint now, const Configuration& configuration) {
     configuration_ = configuration;
+    calendar_.local_offset_min = configuration.local_offset_min;
     apply(now);
 }
 
@@ -42,6 +43,11 @@ void Engine::set_redistributed(TimePoint now,
     apply(now);
 }
 
+void Engine::set_wall(TimePoint now, WallTime wall) {
+    calendar_.known = true;
+    calendar_.ahead = wall.time_since_epoch() - now.time_since_epoch();
+}
+
 void Engine::apply(TimePoint now) {
     for (auto it = processes_.begin(); it != processes_.end();) {
         if (configuration_.processes.contains(it->first)) {
@@ -54,7 +60,7 @@ void Engine::apply(TimePoint now) {
     for (const auto& [asn, config] : configuration_.processes) {
         auto& process = processes_[asn];
         if (process == nullptr) {
-            process = std::make_unique<Process>(asn, random_, log_, options_, actions_);
+            process = std::make_unique<Process>(asn, random_, log_, options_, calendar_, actions_);
         }
         process->reconcile(now, {configuration_, interfaces_, redistributed_});
     }

@@ -25,13 +25,14 @@
 //
 // Supported: all of the above; classic and wide metrics (Options::wide_metrics), K1–K5, split horizon
 // and next-hop-self switches, summaries, auto-summary, stub, redistribution of connected and static
-// routes, distribute and offset lists, variance, MD5, passive interfaces, unicast neighbours, pacing by
+// routes, distribute and offset lists, variance, MD5 with key lifetimes, passive interfaces, unicast neighbours, pacing by
 // `ip bandwidth-percent eigrp`, SIA queries, goodbye.
 // Not supported: graceful restart (RS flag; a change that IOS answers with a resync resets the
 // neighbour), redistribution from another EIGRP process, candidate default networks, route tags of
 // internal routes, leak maps, K6 and the extended attributes, IPv6, named mode's other knobs.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@
 
 #include "config/ios/exec_row.h"
 #include "config/model/routing.h"
+#include "controlplane/eigrp/auth.h"
 #include "controlplane/eigrp/counters.h"
 #include "controlplane/eigrp/metric.h"
 #include "controlplane/eigrp/policy.h"
@@ -75,6 +77,14 @@ struct InterfaceState {
 
     [[nodiscard]] Ipv4Prefix network() const { return {address, length}; }
 
+    /// In the network of one of its addresses.
+    [[nodiscard]] bool has_on_link(Ipv4Address a) const {
+        return network().contains(a) ||
+               std::any_of(secondaries.begin(), secondaries.end(), [&](const auto& second) {
+                   return second.network().contains(a);
+               });
+    }
+
     bool operator==(const InterfaceState&) const = default;
 };
 
@@ -94,6 +104,7 @@ struct Configuration {
     std::map<config::InterfaceName, config::InterfaceConfig> interfaces;
     std::map<std::string, config::KeyChain> key_chains;
     Policies policies;
+    std::int32_t local_offset_min = 0;  // `clock timezone`: for key lifetimes with `local`
 };
 
 struct Options {
@@ -165,6 +176,8 @@ public:
     void set_redistributed(TimePoint now,
                            RedistributedSource source,
                            std::vector<RedistributedRoute> routes);
+    /// What the calendar says now; before the first call no key with a lifetime is good.
+    void set_wall(TimePoint now, WallTime wall);
     /// `payload` begins with the EIGRP header.
     void on_packet(TimePoint now,
                    IfIndex interface,
@@ -202,6 +215,7 @@ private:
     Random& random_;
     Log& log_;
     Options options_;
+    Calendar calendar_;
     Configuration configuration_;
     std::vector<InterfaceState> interfaces_;
     std::map<RedistributedSource, std::vector<RedistributedRoute>> redistributed_;

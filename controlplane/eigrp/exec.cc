@@ -438,16 +438,15 @@ std::string show_interfaces(const Engine& engine,
                 continue;
             }
             const auto srtt = i.neighbors.empty() ? 0 : i.srtt_sum / i.neighbors.size();
-            const auto pacing =
-                fmt::format("{}/{}",
-                            Process::pacing_ms(i, 40),
-                            Process::pacing_ms(i, std::size_t{i.state.ip_mtu} + kIpHeaderBytes));
-            out += fmt::format("{:<17}{:>4}{:>11}{:>12}{:>13}{:>12}{:>13}\n",
+            // IOS: the slashes stand below each other.
+            out += fmt::format("{:<16}{:>4}{:>9}/{:<5}{:>6}{:>8}/{:<6}{:>8}{:>12}\n",
                                i.name.short_string(),
                                i.neighbors.size(),
-                               fmt::format("0/{}", i.lagging),
+                               0,
+                               i.lagging,
                                srtt,
-                               pacing,
+                               Process::pacing_ms(i, 40),
+                               Process::pacing_ms(i, std::size_t{i.state.ip_mtu} + kIpHeaderBytes),
                                i.neighbors.empty() ? 0 : Process::flow_timer_ms(i),
                                i.queries.size());
             if (detail == Detail::detail) {

@@ -35,7 +35,41 @@ bool entry_matches(const Policies& p,
                [&](const auto& n) { return prefix_list_permits(p, n, prefix); });
 }
 
+template <typename Lists>
+void take(Lists& to, const Lists& from, const std::string& name) {
+    if (const auto found = from.find(name); found != from.end()) {
+        to.insert(*found);
+    }
+}
+
 }  // namespace
+
+Policies policies_of(const config::EigrpConfig& config, const Policies& all) {
+    Policies out;
+    for (const auto* filters : {&config.distribute_lists, &config.offset_lists}) {
+        for (const auto& f : *filters) {
+            if (f.prefix_list) {
+                take(out.prefix_lists, all.prefix_lists, f.access_list);
+            } else {
+                take(out.access_lists, all.access_lists, f.access_list);
+            }
+        }
+    }
+    for (const auto& line : config.redistributions) {
+        take(out.route_maps, all.route_maps, line.route_map);
+    }
+    for (const auto& [name, map] : out.route_maps) {
+        for (const auto& [sequence, entry] : map) {
+            for (const auto& list : entry.match_access_lists) {
+                take(out.access_lists, all.access_lists, list);
+            }
+            for (const auto& list : entry.match_prefix_lists) {
+                take(out.prefix_lists, all.prefix_lists, list);
+            }
+        }
+    }
+    return out;
+}
 
 bool access_list_permits(const Policies& p, const std::string& name, Ipv4Prefix prefix) {
     const auto list = p.access_lists.find(name);

@@ -19,6 +19,9 @@ struct Policies {
     bool operator==(const Policies&) const = default;
 };
 
+/// The lists that this process names, and those that its route maps name: a change of any other is not its business.
+Policies policies_of(const config::EigrpConfig& config, const Policies& all);
+
 /// IOS: a standard list matches the network address; an extended one matches the network by its source
 /// part and the mask by its destination part. An undefined list permits everything.
 bool access_list_permits(const Policies& p, const std::string& name, Ipv4Prefix prefix);

@@ -23,14 +23,27 @@ bool same_policy(const config::EigrpConfig& a, const config::EigrpConfig& b) {
            a.stub == b.stub && std::equal(std::begin(a.k), std::end(a.k), std::begin(b.k));
 }
 
+/// A chain that gained or lost a key but kept another is a rollover: neighbours stay.
+bool keychain_changed(const std::optional<Keys>& have, const std::optional<Keys>& want) {
+    if (!have || !want) {
+        return have.has_value() != want.has_value();
+    }
+    return (!have->by_id.empty() || !want->by_id.empty()) && !have->shares_a_key_with(*want);
+}
+
 }  // namespace
 
-Process::Process(
-    Asn asn, Random& random, Log& log, const Options& options, std::vector<Action>& actions)
+Process::Process(Asn asn,
+                 Random& random,
+                 Log& log,
+                 const Options& options,
+                 const Calendar& calendar,
+                 std::vector<Action>& actions)
     : asn_(asn),
       random_(random),
       log_(log),
       options_(options),
+      calendar_(calendar),
       actions_(actions),
       // IOS begins with 1. Somewhere else each time, so that a restart is not taken for a duplicate.
       sequence_(static_cast<std::uint32_t>(random.below(4096))) {}
@@ -47,14 +60,14 @@ void Process::apply_config(TimePoint now, const World& world) {
     const auto it = world.configuration.processes.find(asn_);
     VIADUCT_CHECK(it != world.configuration.processes.end());
     const auto& want = it->second;
-    const bool reset =
-        configured_ && (!same_policy(config_, want) || policies_ != world.configuration.policies);
+    auto policies = policies_of(want, world.configuration.policies);
+    const bool reset = configured_ && (!same_policy(config_, want) || policies_ != policies);
     const bool way_choice = configured_ && (config_.variance != want.variance ||
                                             config_.maximum_paths != want.maximum_paths ||
                                             config_.distance_internal != want.distance_internal ||
                                             config_.distance_external != want.distance_external);
     config_ = want;
-    policies_ = world.configuration.policies;
+    policies_ = std::move(policies);
     configured_ = true;
     std::copy(std::begin(want.k), std::end(want.k), k_.begin());
     if (reset) {
@@ -138,10 +151,11 @@ Interface Process::wanted_interface(const InterfaceState& s, const World& world)
     i.hello_s = i.config.hello_s.value_or(slow ? kSlowHelloSeconds : kHelloSeconds);
     // IOS: the hold time does not follow a changed hello interval.
     i.hold_s = i.config.hold_s.value_or((slow ? kSlowHelloSeconds : kHelloSeconds) * 3);
-    for (const auto a : config_.neighbors) {
-        if (s.network().contains(a) && a != s.address) {
+    for (const auto& line : config_.neighbors) {
+        const bool here = !line.interface || *line.interface == s.name;
+        if (here && s.has_on_link(line.address) && line.address != s.address) {
             i.unicast_only = true;
-            i.static_neighbors.push_back(a);
+            i.static_neighbors.push_back(line.address);
         }
     }
     for (const auto& summary : i.config.summaries) {
@@ -165,8 +179,7 @@ void Process::load_keys(Interface& i, const World& world) const {
     }
     for (const auto& [id, k] : chain->second) {
         if (auto secret = plain_key(k.key_string)) {
-            i.key_text += std::to_string(id) + '/' + k.key_string.text + '\n';
-            i.keys->by_id.emplace(id, std::move(*secret));
+            i.keys->by_id.emplace(id, Key{std::move(*secret), k.accept_lifetime, k.send_lifetime});
         }
     }
 }
@@ -301,7 +314,7 @@ void Process::update_interface(TimePoint now, Interface& have, Interface&& want)
     } else if (have.unicast_only != want.unicast_only ||
                have.static_neighbors != want.static_neighbors) {
         reset = "Static peer configuration changed";
-    } else if (have.keys.has_value() != want.keys.has_value() || have.key_text != want.key_text) {
+    } else if (keychain_changed(have.keys, want.keys)) {
         reset = "keychain changed";
     } else if (have.summaries != want.summaries) {
         reset = "summary configured";
@@ -320,7 +333,6 @@ void Process::update_interface(TimePoint now, Interface& have, Interface&& want)
     have.unicast_only = want.unicast_only;
     have.static_neighbors = std::move(want.static_neighbors);
     have.keys = std::move(want.keys);
-    have.key_text = std::move(want.key_text);
     have.subnets = std::move(want.subnets);
     have.summaries = std::move(want.summaries);
     have.hello_s = want.hello_s;

@@ -24,8 +24,12 @@ struct Input {
 
 class Process {
 public:
-    Process(
-        Asn asn, Random& random, Log& log, const Options& options, std::vector<Action>& actions);
+    Process(Asn asn,
+            Random& random,
+            Log& log,
+            const Options& options,
+            const Calendar& calendar,
+            std::vector<Action>& actions);
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
     Process(Process&&) = delete;
@@ -149,6 +153,10 @@ private:
     // receive.cc
     void drop(TimePoint now, Counter c, const Interface* i, Ipv4Address source);
     bool accept_source(TimePoint now, Interface& i, Ipv4Address source, Ipv4Address destination);
+    [[nodiscard]] bool authentic(TimePoint now,
+                                 const Interface& i,
+                                 BytesView packet,
+                                 bool claims) const;
     void on_reliable(
         TimePoint now, Neighbor& n, const Packet& p, bool by_multicast, std::uint64_t digest);
     void on_old_sequence(TimePoint now, Neighbor& n, const Packet& p, std::uint64_t digest);
@@ -267,6 +275,7 @@ private:
     Random& random_;
     Log& log_;
     const Options& options_;
+    const Calendar& calendar_;
     std::vector<Action>& actions_;
 
     config::EigrpConfig config_;

@@ -139,12 +139,7 @@ bool Process::accept_source(TimePoint now,
         drop(now, Counter::drop_own_address, &i, source);
         return false;
     }
-    const bool on_subnet =
-        i.state.network().contains(source) ||
-        std::any_of(second.begin(), second.end(), [&](const config::InterfaceAddress& s) {
-            return s.network().contains(source);
-        });
-    if (!on_subnet || source.is_unspecified() || source.is_multicast()) {
+    if (!i.state.has_on_link(source) || source.is_unspecified() || source.is_multicast()) {
         drop(now, Counter::drop_not_on_subnet, &i, source);
         return false;
     }
@@ -157,6 +152,15 @@ bool Process::accept_source(TimePoint now,
         }
     }
     return true;
+}
+
+bool Process::authentic(TimePoint now, const Interface& i, BytesView packet, bool claims) const {
+    if (!i.keys) {
+        return !claims;
+    }
+    const auto id = key_id_of(packet);
+    const auto* key = id ? i.keys->accepting(*id, calendar_, now) : nullptr;
+    return key != nullptr && verify(packet, key->secret);
 }
 
 void Process::count_received(const Header& h) {
@@ -213,7 +217,7 @@ void Process::on_packet(TimePoint now,
         return;
     }
     // "Routers receiving a mismatch in authentication shall discard the packet."
-    if (i.keys ? !verify(payload, *i.keys) : packet->authenticated) {
+    if (!authentic(now, i, payload, packet->authenticated)) {
         drop(now, Counter::drop_authentication, &i, source);
         return;
     }

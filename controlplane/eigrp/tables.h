@@ -96,7 +96,6 @@ struct Interface {
     bool unicast_only = false;  // a `neighbor` line names an address on it
     std::vector<Ipv4Address> static_neighbors;
     std::optional<Keys> keys;
-    std::string key_text;  // only to see a change: key ids, never secrets
     std::vector<Ipv4Prefix> subnets;  // of addresses that a network line covers
     std::vector<config::EigrpSummary> summaries;  // configured and automatic
     std::uint16_t hello_s = 5;

@@ -232,13 +232,13 @@ void Process::send(
                    i.ready.size());
     }
     Bytes packet;
-    if (i.keys && !i.keys->by_id.empty()) {
-        const auto& [id, secret] = *i.keys->by_id.begin();
+    const auto* key = i.keys ? i.keys->sending(calendar_, now) : nullptr;
+    if (key != nullptr) {
         ByteWriter body;
-        write_authentication(body, id);
+        write_authentication(body, key->first);
         body.bytes(tlvs);
         packet = write_packet(h, body.view());
-        sign(packet, secret);
+        sign(packet, key->second.secret);
         seal(packet);
     } else {
         packet = write_packet(h, tlvs);

@@ -22,7 +22,7 @@ struct LinkParameters {
     double duplicate = 0;  // 0 … 1
     double reorder = 0;  // 0 … 1, share of frames that are overtaken by those behind them
     double rate_mbps = 0;  // 0: no limit
-    unsigned mtu = 1500;  // layer 3 bytes, 68 – 9000; larger frames are dropped
+    unsigned mtu = 1500;  // layer 3 bytes, 68 – 9216; larger frames are dropped
     std::string external;  // interface of this machine that is bridged in; real time only
 
     bool operator==(const LinkParameters&) const = default;

@@ -302,10 +302,10 @@ Result<void> set_link_parameter(LinkParameters& parameters,
         return set_double(parameters.rate_mbps, key, value, 1'000'000);
     }
     if (key == "mtu") {
-        const auto parsed = parse_number<unsigned>(value, 68, 9000);
+        const auto parsed = parse_number<unsigned>(value, 68, 9216);
         if (!parsed) {
             return failure(
-                fmt::format("'mtu' of a link is a number from 68 to 9000, not '{}'", value));
+                fmt::format("'mtu' of a link is a number from 68 to 9216, not '{}'", value));
         }
         parameters.mtu = *parsed;
         return {};

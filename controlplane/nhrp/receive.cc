@@ -337,7 +337,12 @@ void Engine::send_error(Received& r, ErrorCode code, std::uint16_t offset) {
     error.source_protocol = r.tunnel.interface.address;
     error.destination_protocol = r.packet.source_protocol;
     error.contents.assign(r.raw.begin(), r.raw.end());
-    send(r.now, r.tunnel, {r.packet.source_protocol, r.sender}, error, "Send");
+    // Who asked may be some servers away: a packet that went round a loop comes from the last of them. Where it is
+    // registered here, it is told directly.
+    const auto* asker = cache_.find_host(r.tunnel.interface.index, r.packet.source_protocol);
+    const bool known = asker != nullptr && asker->complete();
+    send(
+        r.now, r.tunnel, {r.packet.source_protocol, known ? asker->nbma : r.sender}, error, "Send");
 }
 
 void Engine::on_error_indication(Received& r) {

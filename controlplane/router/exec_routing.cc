@@ -56,15 +56,18 @@ std::string interface_text(const RouterCore& router, IfIndex index) {
     return status == nullptr ? std::string("Null0") : status->name.to_string();
 }
 
+enum class Overridden : std::uint8_t { no, yes };
+
 void show_route_line(const RouterCore& router,
                      const rib::Route& route,
                      TimePoint now,
+                     Overridden overridden,
                      std::string& out) {
     const bool candidate_default = route.prefix.length() == 0;
     auto code = fmt::format("{}{}{}",
                             code_of(route),
                             candidate_default ? "*" : "",
-                            route.override_next_hop ? " %" : "");
+                            overridden == Overridden::yes ? "   %" : "");
     const auto head = fmt::format("{:<8} {}", code, route.prefix.to_string());
     if (route.source == rib::Source::connected || route.source == rib::Source::local) {
         out +=
@@ -95,6 +98,33 @@ void show_route_line(const RouterCore& router,
             out += fmt::format("{} is directly connected, {}\n", lead, interface);
         }
         first = false;
+    }
+}
+
+/// The route whose next hop NHRP overrides by this one.
+std::optional<rib::Route> overridden_by(const RouterCore& router, const rib::Route& route) {
+    if (!route.override_next_hop) {
+        return std::nullopt;
+    }
+    auto under = router.rib.look_up_without(route.prefix.network(), rib::Source::nhrp).first;
+    return under && under->prefix == route.prefix ? under : std::nullopt;
+}
+
+/// IOS: what overrides a route's next hop is said by `show ip route next-hop-override`.
+void show_override(const RouterCore& router,
+                   const rib::Route& under,
+                   const rib::Route& route,
+                   TimePoint now,
+                   std::string& out) {
+    for (const auto& path : route.paths) {
+        if (path.gateway && path.interface) {
+            out += fmt::format("{:>21}[NHO][{}/1] via {}, {}, {}\n",
+                               "",
+                               under.distance,
+                               path.gateway->to_string(),
+                               age(now - route.since),
+                               interface_text(router, *path.interface));
+        }
     }
 }
 
@@ -130,8 +160,19 @@ void show_routes(const RouterCore& router, const ExecContext& context, const Arg
         out += "Gateway of last resort is 0.0.0.0 to network 0.0.0.0\n\n";
     }
     for (const auto* route : router.rib.installed()) {
-        if (of_kind(*route, args)) {
-            show_route_line(router, *route, context.now, out);
+        const auto under = overridden_by(router, *route);
+        const bool overrides = args.has("next-hop-override");
+        if (overrides ? !under : !of_kind(under ? *under : *route, args)) {
+            continue;
+        }
+        // IOS: the route stands as it was told, with %.
+        show_route_line(router,
+                        under ? *under : *route,
+                        context.now,
+                        under ? Overridden::yes : Overridden::no,
+                        out);
+        if (overrides) {
+            show_override(router, *under, *route, context.now, out);
         }
     }
     // Row P8: what stands in the configuration and leads nowhere is said here.
@@ -221,12 +262,14 @@ void show_access_lists(const RouterCore& router, const Args& args, std::string& 
 ios::ExecRows routing_rows(RouterCore& router) {
     ios::ExecRows rows;
     rows.push_back(
-        {"show ip route [ { connected | static | eigrp | nhrp | <address:A.B.C.D> } ]",
+        {"show ip route [ { connected | static | eigrp | nhrp | next-hop-override | "
+         "<address:A.B.C.D> } ]",
          {{"route", "IP routing table"},
           {"connected", "Connected"},
           {"static", "Static routes"},
           {"eigrp", "Enhanced Interior Gateway Routing Protocol (EIGRP)"},
           {"nhrp", "Next Hop Resolution Protocol (NHRP)"},
+          {"next-hop-override", "Only Next-Hop Override routes"},
           {"address", "Network to display information about"}},
          1,
          [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {

@@ -27,6 +27,9 @@ std::optional<dataplane::UdpEncapsulation> udp_of(const ike::ChildParameters& ch
                          : dataplane::UdpEncapsulation{child.local.port, child.remote.port};
 }
 
+/// No medium here carries more.
+constexpr std::uint16_t kLargestMtu = 9216;
+
 /// From here on IKE is asked for fresh keys: a tenth before the hard limit; earlier where that tenth would be gone
 /// before an exchange is done.
 constexpr std::uint64_t soft_limit(std::uint64_t hard) {
@@ -281,8 +284,11 @@ dataplane::SaParameters Protection::parameters_of(const ike::ChildParameters& ch
                                     : settings->second.second;
     out.df = df_policy(child.df_bit, of_interface, config_->crypto.df_bit);
     out.fragment_before_encryption = fragmentation != "after-encryption";
+    // A tunnel's packets are held to the way out's own size in the dataplane; ICMP may say less of the path.
     const auto mtu = mtus_.find(child.policy.interface);
-    out.path_mtu = mtu == mtus_.end() || out.protects_tunnel ? std::uint16_t{1500} : mtu->second;
+    out.path_mtu = out.protects_tunnel  ? kLargestMtu
+                   : mtu == mtus_.end() ? std::uint16_t{1500}
+                                        : mtu->second;
     if (child.lifetime_kb != 0) {
         out.hard_bytes = std::uint64_t{child.lifetime_kb} * 1024;
         out.soft_bytes = soft_limit(out.hard_bytes);

@@ -133,6 +133,7 @@ void Router::poll(TimePoint now, WallTime wall) {
     core_->now = now;
     core_->wall = wall;
     core_->ike.set_wall(now, wall);
+    core_->eigrp.set_wall(now, wall);
     core_->take_punts();
     for (auto& result : core_->offload.take_done()) {
         core_->ike.on_offload(now, std::move(result));

@@ -33,6 +33,7 @@ void RouterCore::configure_eigrp() {
     if (!wanted.processes.empty()) {
         wanted.interfaces = model.interfaces;
         wanted.key_chains = model.key_chains;
+        wanted.local_offset_min = model.system.clock_offset_min;
         wanted.policies = {model.access_lists, model.prefix_lists, model.route_maps};
     }
     eigrp.configure(now, wanted);

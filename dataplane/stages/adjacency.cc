@@ -1,27 +1,19 @@
 // The way out of an Ethernet interface: MTU, Ethernet header, port.
-#include "dataplane/stages/fragment.h"
 #include "dataplane/stages/send_on.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/ethernet.h"
-#include "dataplane/wire/ipv4.h"
 
 namespace viaduct::dataplane {
 
 namespace {
 
-/// Cuts what the way out does not take whole (RFC 1812, section 5.2.6), or says so to the sender.
 void send_with_header(
     Worker& w, PacketMeta& p, std::uint16_t port, std::uint16_t mtu, const std::uint8_t* header) {
     if (p.length <= mtu) [[likely]] {
         send_whole(w, p, port, header);
-        return;
+    } else {
+        send_in_pieces(w, p, port, mtu, header);
     }
-    if (dont_fragment(p)) {
-        w.drop_and_punt(p, Drop::fragment_too_big, PuntReason::too_big, mtu);
-        return;
-    }
-    fragment_packet(
-        w, p, mtu, [&](const PacketMeta& piece) { send_whole(w, piece, port, header); });
 }
 
 /// RFC 1112, section 6.4: "An IP host group address is mapped to an Ethernet multicast address by placing

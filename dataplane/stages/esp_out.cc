@@ -273,7 +273,7 @@ void send_away(Worker& w, Place at, const Sa& sa, const NextHopRecord& hop) {
         if (p.length <= hop.mtu) [[likely]] {
             send_whole(w, p, hop.port, hop.l2);
         } else {
-            w.frame.adjacency.push(at);
+            send_in_pieces(w, p, hop.port, hop.mtu, hop.l2);
         }
         return;
     }

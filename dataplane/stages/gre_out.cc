@@ -167,8 +167,13 @@ void send_outer(Worker& w, Place at, std::uint16_t tunnel, std::atomic<std::uint
                                   : outer_next_hop(w, *cache, p.destination);
     const auto& hop = *w.next_hops.at(p.next_hop);
     // What routed, output_features and adjacency would do with a packet of ours by such a next hop.
-    if (hop.way == NextHopRecord::Way::port && p.length <= hop.mtu) [[likely]] {
-        send_whole(w, p, hop.port, hop.l2);
+    if (hop.way == NextHopRecord::Way::port) [[likely]] {
+        if (p.length <= hop.mtu) [[likely]] {
+            send_whole(w, p, hop.port, hop.l2);
+        } else {
+            p.out = hop.out;
+            send_in_pieces(w, p, hop.port, hop.mtu, hop.l2);
+        }
         return;
     }
     if (hop.out == tunnel &&

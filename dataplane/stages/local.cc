@@ -1,4 +1,7 @@
 // For this router: fragments are put together, ESP and GRE go on in the dataplane, the rest to control.
+#include <algorithm>
+#include <array>
+
 #include "dataplane/stages/layer4.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/esp.h"
@@ -106,14 +109,28 @@ void local_one(Worker& w, Place at) {
     }
 }
 
+/// Whole ESP packets came here before us; one that was in fragments arrived between them, with its last one. A
+/// GRE tunnel with sequence numbers drops what is overtaken. Places are given out as packets arrive.
+void in_order_of_arrival(Vector& vector) {
+    std::array<Place, kPlaces> places{};
+    const auto end = std::copy(vector.places().begin(), vector.places().end(), places.begin());
+    std::sort(places.begin(), end);
+    vector.clear();
+    std::for_each(places.begin(), end, [&](Place at) { vector.push(at); });
+}
+
 }  // namespace
 
 void local(Worker& w) {
     auto& f = w.frame;
+    const auto direct = f.esp_in.size();
     for (const auto at : f.local.places()) {
         local_one(w, at);
     }
     f.local.clear();
+    if (direct != 0 && f.esp_in.size() != direct) [[unlikely]] {
+        in_order_of_arrival(f.esp_in);
+    }
 }
 
 }  // namespace viaduct::dataplane

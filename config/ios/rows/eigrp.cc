@@ -15,6 +15,7 @@ using config::EigrpSeedMetric;
 using config::EigrpStub;
 
 constexpr Mode kMode = Mode::router_eigrp;
+constexpr std::size_t kMaxNeighborLines = 4096;
 
 Row enter_row() {
     Row row{
@@ -466,22 +467,34 @@ Row active_time_row() {
 Row neighbor_row() {
     Row row{.mode = kMode,
             .pattern = "neighbor <address:A.B.C.D> [ <interface:interface> ]",
-            .help = "Specify a neighbor router|address: Neighbor address"};
+            .help =
+                "Specify a neighbor router|address: Neighbor address|"
+                "interface: Interface"};
     row.no = row.pattern;
-    row.apply = [](ConfigSession& session, const Args& args) {
+    row.apply = [](ConfigSession& session, const Args& args) -> Result<void> {
         auto& neighbors = session.object<EigrpConfig>().neighbors;
-        std::erase(neighbors, args.address("address"));
-        if (!args.negated()) {
-            neighbors.push_back(args.address("address"));
+        const config::EigrpNeighbor line{args.address("address"), args.interface("interface")};
+        std::erase_if(neighbors, [&](const config::EigrpNeighbor& other) {
+            return other.address == line.address &&
+                   (!line.interface || !other.interface || other.interface == line.interface);
+        });
+        if (args.negated()) {
+            return done();
         }
+        if (neighbors.size() >= kMaxNeighborLines) {
+            return failure(fmt::format("Neighbors: limit of {}", kMaxNeighborLines));
+        }
+        neighbors.push_back(line);
         return done();
     };
     row.write = [](Writer& out) {
-        for (const auto& address : out.object<EigrpConfig>().neighbors) {
-            out.line("neighbor {}", address.to_string());
+        for (const auto& line : out.object<EigrpConfig>().neighbors) {
+            out.line("neighbor {}{}",
+                     line.address.to_string(),
+                     line.interface ? " " + line.interface->to_string() : "");
         }
     };
-    row.examples = {"neighbor 10.0.0.2"};
+    row.examples = {"neighbor 10.0.0.2", "neighbor 10.0.0.3 FastEthernet0/1"};
     return row;
 }
 

@@ -65,7 +65,7 @@ public:
                           ttl,
                           ping_milliseconds(trip),
                           duplicate ? " (DUP!)" : "",
-                          intact(message.payload) ? "" : " (BAD DATA!)"));
+                          intact(sequence, message.payload) ? "" : " (BAD DATA!)"));
         if (duplicate) {
             ++duplicates_;
             return;
@@ -111,7 +111,7 @@ private:
                     sent_.lower_bound(transmitted_ > 4096 ? transmitted_ - 4096 : 0));
         Bytes payload(options_.size);
         for (std::size_t i = 0; i < payload.size(); ++i) {
-            payload[i] = static_cast<std::uint8_t>(i);
+            payload[i] = content(transmitted_, i);
         }
         const auto rest = std::uint32_t{identifier_} << 16U | (transmitted_ & 0xFFFFU);
         const auto message = write_icmp({kIcmpEcho, 0, rest, payload});
@@ -149,12 +149,18 @@ private:
         return sequence > transmitted_ && sequence > 0xFFFFU ? sequence - 0x10000U : sequence;
     }
 
-    [[nodiscard]] bool intact(BytesView payload) const {
+    /// As iputils fills the first 256 bytes of the first packet; beyond, another in each of 256 and in each packet, so that
+    /// pieces of one packet, or of two, in each other's place are seen.
+    static std::uint8_t content(std::uint32_t sequence, std::size_t at) {
+        return static_cast<std::uint8_t>(at + 31 * (at >> 8U) + 7 * (sequence - 1));
+    }
+
+    [[nodiscard]] bool intact(std::uint32_t sequence, BytesView payload) const {
         if (payload.size() != options_.size) {
             return false;
         }
         for (std::size_t i = 0; i < payload.size(); ++i) {
-            if (payload[i] != static_cast<std::uint8_t>(i)) {
+            if (payload[i] != content(sequence, i)) {
                 return false;
             }
         }

@@ -98,7 +98,7 @@ TEST_CASE("D10: show ip eigrp interfaces, traffic, protocols") {
     INFO(text);
     CHECK(has(text,
               "Interface        Peers  Un/Reliable  SRTT   Un/Reliable   Flow Timer   Routes\n"
-              "Fa0/0               1        0/0 "));
+              "Fa0/0              1        0/0 "));
     CHECK(has(text, "  Hello interval is 5 sec\n"));
     const auto traffic = show_traffic(w.engine(), {});
     CHECK(has(traffic, "IP-EIGRP Traffic Statistics for AS 90\n  Hellos sent/received: "));

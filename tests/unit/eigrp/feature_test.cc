@@ -369,8 +369,8 @@ TEST_CASE("D4: hello and hold times as configured; NBMA defaults") {
 
 TEST_CASE("D4: unicast neighbours") {
     Line w;
-    w.a().eigrp().neighbors = {Ipv4Address(10, 0, 0, 6)};
-    w.b().eigrp().neighbors = {Ipv4Address(10, 0, 0, 5)};
+    w.a().eigrp().neighbors = {{Ipv4Address(10, 0, 0, 6), {}}};
+    w.b().eigrp().neighbors = {{Ipv4Address(10, 0, 0, 5), {}}};
     std::size_t multicast = 0;
     w.net.tap = [&](const Sent& s) {
         multicast += s.node == w.r[0] && s.packet.destination.is_multicast() ? 1U : 0U;
