@@ -1,32 +1,11 @@
 // libFuzzer: a responder with document 003's policy gets datagrams, acquires and passing time from the
 // input; its invariants are checked after each.
-#include "controlplane/ike/engine.h"
-#include "crypto/offload.h"
+#include "tests/fuzz/ike_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::ike;
 
 namespace {
-
-class Silent final : public LogSink {
-public:
-    void on_message(const LogMessage&) override {}
-};
-
-class Places final : public SpiSource, public SaUsageSource {
-public:
-    std::optional<Reservation> reserve() override {
-        ++next_;
-        return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
-    }
-
-    void release(SaIndex) override {}
-
-    [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
-
-private:
-    std::uint32_t next_ = 0;
-};
 
 config::RunningConfig dmvpn() {
     config::RunningConfig config;
@@ -47,43 +26,21 @@ config::RunningConfig dmvpn() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const Ipv4Address own(10, 0, 0, 1);
     const Ipv4Address peer(10, 0, 0, 2);
-    SeededRandom random(1);
-    Silent sink;
-    Log log(sink);
-    crypto::InlineOffload offload(random);
-    Places places;
+    fuzz::Harness h;
+    auto& engine = h.engine;
     const auto config = dmvpn();
-    Engine engine(random, log, offload, places, places);
-    TimePoint now{1000s};
-    engine.configure(now,
-                     config,
-                     {{IfIndex{1},
-                       *config::InterfaceName::parse("Fa0/0"),
-                       own,
-                       true,
-                       "",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}},
-                      {IfIndex{9},
-                       *config::InterfaceName::parse("Tu0"),
-                       own,
-                       true,
-                       "",
-                       1440,
-                       "cisco",
-                       true,
-                       {},
-                       IfIndex{1}}});
+    auto tunnel = fuzz::interface_of(9, "Tu0", own);
+    tunnel.mtu = 1440;
+    tunnel.ipsec_profile = "cisco";
+    tunnel.multipoint = true;
+    tunnel.source_interface = IfIndex{1};
+    engine.configure(h.now, config, {fuzz::interface_of(1, "Fa0/0", own), tunnel});
     ByteReader in({data, size});
     while (in.remaining() > 3) {
         const auto what = in.u8();
         const auto length = in.u16();
         if (what % 8 == 0) {
-            now += std::chrono::milliseconds(length);
-            engine.on_time(now);
+            h.pass(std::chrono::milliseconds(length));
         } else if (what % 8 == 1) {
             Acquire acquire;
             acquire.policy = {IfIndex{9}, "", 0, "", 0, "cisco", ""};
@@ -91,19 +48,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             acquire.peers = {peer};
             const Ipv4Address host{0xFFFFFFFFU};
             acquire.proxies = {{own, host, kProtoGre, 0}, {peer, host, kProtoGre, 0}};
-            engine.on_acquire(now, acquire);
+            engine.on_acquire(h.now, acquire);
         } else {
             const auto packet = in.bytes(std::min<std::size_t>(length, in.remaining()));
-            engine.on_packet(now,
+            engine.on_packet(h.now,
                              {IfIndex{1},
                               {own, what % 8 == 2 ? kPortNatT : kPortIsakmp},
                               {peer, kPortIsakmp},
                               packet});
         }
-        for (auto& done : offload.take_done()) {
-            engine.on_offload(now, std::move(done));
-        }
-        (void)engine.take_actions();
+        (void)h.settle();
     }
     return 0;
 }
