@@ -65,21 +65,9 @@ bool map_authorizes(const Engine::State& core, const IkeSa& sa) {
 
 // ── limits on strangers ─────────────────────────────────────────────────────────────────────────
 
-bool FirstMessageLimit::take(Bucket& bucket, TimePoint now, double rate, double burst) {
-    const std::chrono::duration<double> passed = now - bucket.filled;
-    bucket.tokens = std::min(burst, bucket.tokens + passed.count() * rate);
-    bucket.filled = now;
-    if (bucket.tokens < 1) {
-        return false;
-    }
-    bucket.tokens -= 1;
-    return true;
-}
-
 void FirstMessageLimit::forget_idle(TimePoint now) {
     std::erase_if(sources_, [&](const auto& entry) {
-        const std::chrono::duration<double> passed = now - entry.second.filled;
-        return entry.second.tokens + passed.count() * kPerSource >= kBurstOfSource;
+        return entry.second.idle(now, kPerSource, kBurstOfSource);
     });
 }
 
@@ -90,12 +78,12 @@ bool FirstMessageLimit::allow(TimePoint now, Ipv4Address source) {
     auto it = sources_.find(source);
     if (it == sources_.end()) {
         if (sources_.size() >= kMaxSources) {
-            return take(total_, now, kTotal, kBurstTotal);
+            return total_.take(now, kTotal, kBurstTotal);
         }
-        it = sources_.emplace(source, Bucket{kBurstOfSource, now}).first;
+        it = sources_.emplace(source, TokenBucket{kBurstOfSource, now}).first;
     }
-    return take(it->second, now, kPerSource, kBurstOfSource) &&
-           take(total_, now, kTotal, kBurstTotal);
+    return it->second.take(now, kPerSource, kBurstOfSource) &&
+           total_.take(now, kTotal, kBurstTotal);
 }
 
 // ── responder, message 1 ────────────────────────────────────────────────────────────────────────

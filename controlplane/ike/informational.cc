@@ -4,6 +4,7 @@
 
 #include "controlplane/ike/core.h"
 #include "controlplane/ike/debug_text.h"
+#include "controlplane/ike/decode.h"
 #include "controlplane/ike/keyring.h"
 
 namespace viaduct::ike {
@@ -112,6 +113,7 @@ void Informational::on_message(IkeSa& sa, const PacketIn& packet, const Header& 
 }
 
 void Informational::on_notify(IkeSa& sa, const Notification& n) {
+    decode_notify(core_.log, n);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: processing NOTIFY {} protocol {}",
                     sa.tag(),
@@ -301,6 +303,7 @@ void Informational::on_timer_keepalive(ConnectionId id) {
                      core_.now + std::chrono::seconds(period));
     if (core_.phase1.is_newest(*sa)) {
         core_.counters.count(Counter::nat_keepalives_out);
+        core_.log.debug(Debug::crypto_ipsec, "Xmit IPSEC-over-UDP NAT keepalive packet: success");
         // One octet without the marker (RFC 3948, 2.3).
         core_.actions.emplace_back(SendPacket{sa->local, sa->remote, Bytes{0xFF}, false});
     }

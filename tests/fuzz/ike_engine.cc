@@ -32,18 +32,18 @@ config::RunningConfig dmvpn() {
     return config;
 }
 
-struct Gateway {
-    Gateway(const config::RunningConfig& config, Ipv4Address address, TimePoint now)
-        : own(address), random(address.value()) {
-        auto tunnel = interface_row(9, "Tu0", own, "");
+struct Gateway : fuzz::Harness {
+    Gateway(const config::RunningConfig& config, Ipv4Address address)
+        : Harness(address.value()), own(address) {
+        auto tunnel = fuzz::interface_of(9, "Tu0", own);
         tunnel.mtu = 1440;
         tunnel.ipsec_profile = "cisco";
         tunnel.multipoint = true;
         tunnel.source_interface = IfIndex{1};
-        engine.configure(now, config, {interface_row(1, "Fa0/0", own, ""), tunnel});
+        engine.configure(now, config, {fuzz::interface_of(1, "Fa0/0", own), tunnel});
     }
 
-    void acquire(TimePoint now, Ipv4Address peer) {
+    void acquire(Ipv4Address peer) {
         Acquire wish;
         wish.policy = {IfIndex{9}, "", 0, "", 0, "cisco", ""};
         wish.local = own;
@@ -53,7 +53,7 @@ struct Gateway {
     }
 
     /// Something happens to one of its pairs.
-    void notice(TimePoint now, std::uint16_t detail) {
+    void notice(std::uint16_t detail) {
         constexpr std::array kNotices{
             SaNotice::soft_limit, SaNotice::hard_limit, SaNotice::first_packet, SaNotice::idle};
         const auto pairs = engine.state().children.ids_with(std::nullopt);
@@ -63,16 +63,13 @@ struct Gateway {
         }
     }
 
-    void receive(TimePoint now, const Endpoint& from, const Endpoint& to, BytesView packet) {
+    void receive(const Endpoint& from, const Endpoint& to, BytesView packet) {
         engine.on_packet(now, {IfIndex{1}, to, from, packet});
     }
 
-    /// Its Diffie-Hellman is done, and what it sends goes under way.
-    void settle(TimePoint now) {
-        for (auto& done : offload.take_done()) {
-            engine.on_offload(now, std::move(done));
-        }
-        for (auto& action : engine.take_actions()) {
+    /// What it sends goes under way.
+    void run() {
+        for (auto& action : settle()) {
             auto* packet = std::get_if<SendPacket>(&action);
             if (packet != nullptr && sent.size() < kMostUnderWay) {
                 sent.push_back(std::move(*packet));
@@ -82,17 +79,11 @@ struct Gateway {
     }
 
     Ipv4Address own;
-    SeededRandom random;
-    Silent sink;
-    Log log{sink};
-    crypto::InlineOffload offload{random};
-    Places places;
-    Engine engine{random, log, offload, places, places};
     std::deque<SendPacket> sent;
 };
 
 /// The oldest datagram of `from` arrives: as it was, changed in one byte, twice, or not at all.
-void carry(Gateway& from, Gateway& to, TimePoint now, std::uint8_t how, std::uint16_t detail) {
+void carry(Gateway& from, Gateway& to, std::uint8_t how, std::uint16_t detail) {
     if (from.sent.empty()) {
         return;
     }
@@ -103,7 +94,7 @@ void carry(Gateway& from, Gateway& to, TimePoint now, std::uint8_t how, std::uin
             static_cast<std::uint8_t>(1U << (detail >> 13U));
     }
     for (unsigned times = how == 3 ? 0 : how == 2 ? 2 : 1; times > 0; --times) {
-        to.receive(now, packet.local, packet.remote, packet.payload);
+        to.receive(packet.local, packet.remote, packet.payload);
     }
 }
 
@@ -123,9 +114,8 @@ void mend_cookies(const Gateway& gateway, Bytes& packet) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto config = dmvpn();
-    TimePoint now{1000s};
-    Gateway a(config, Ipv4Address(10, 0, 0, 1), now);
-    Gateway b(config, Ipv4Address(10, 0, 0, 2), now);
+    Gateway a(config, Ipv4Address(10, 0, 0, 1));
+    Gateway b(config, Ipv4Address(10, 0, 0, 2));
     ByteReader in({data, size});
     while (in.remaining() > 2) {
         const auto what = in.u8();
@@ -134,15 +124,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         auto& other = (what & 8U) == 0 ? b : a;
         switch (what & 7U) {
         case 0:
-            now += std::chrono::milliseconds(detail);
-            a.engine.on_time(now);
-            b.engine.on_time(now);
+            a.pass(std::chrono::milliseconds(detail));
+            b.pass(std::chrono::milliseconds(detail));
             break;
         case 1:
-            one.acquire(now, other.own);
+            one.acquire(other.own);
             break;
         case 2:
-            one.notice(now, detail);
+            one.notice(detail);
             break;
         case 3: {
             const auto view = in.bytes(std::min<std::size_t>(detail, in.remaining()));
@@ -151,15 +140,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 mend_cookies(one, packet);
             }
             const auto port = (what & 0x40U) != 0 ? kPortNatT : kPortIsakmp;
-            one.receive(now, {other.own, kPortIsakmp}, {one.own, port}, packet);
+            one.receive({other.own, kPortIsakmp}, {one.own, port}, packet);
             break;
         }
         default:
-            carry(one, other, now, what & 3U, detail);
+            carry(one, other, what & 3U, detail);
             break;
         }
-        a.settle(now);
-        b.settle(now);
+        a.run();
+        b.run();
     }
     return 0;
 }

@@ -1,12 +1,14 @@
-// What the fuzz targets of the IKE engine share: a log that keeps nothing, SPIs without end, an interface.
+// What an IKE engine under a fuzzer stands in: no log, randomness from a seed, Diffie-Hellman at once, places for SAs without
+// end, and time that the target moves.
 #pragma once
 
-#include <string>
+#include <cstdlib>
+#include <vector>
 
 #include "controlplane/ike/engine.h"
 #include "crypto/offload.h"
 
-namespace viaduct::ike {
+namespace viaduct::ike::fuzz {
 
 class Silent final : public LogSink {
 public:
@@ -28,17 +30,45 @@ private:
     std::uint32_t next_ = 0;
 };
 
-inline LocalInterface interface_row(std::uint16_t index,
-                                    std::string_view name,
-                                    Ipv4Address address,
-                                    std::string crypto_map) {
-    LocalInterface row;
-    row.index = IfIndex{index};
-    row.name = *config::InterfaceName::parse(name);
-    row.address = address;
-    row.up = true;
-    row.crypto_map = std::move(crypto_map);
-    return row;
+inline void check(bool condition) {
+    if (!condition) {
+        std::abort();
+    }
 }
 
-}  // namespace viaduct::ike
+inline LocalInterface interface_of(std::uint16_t index, const char* name, Ipv4Address address) {
+    LocalInterface out;
+    out.index = IfIndex{index};
+    out.name = *config::InterfaceName::parse(name);
+    out.address = address;
+    out.up = true;
+    out.mtu = 1500;
+    return out;
+}
+
+struct Harness {
+    explicit Harness(std::uint64_t seed = 1) : random(seed) {}
+
+    SeededRandom random;
+    Silent sink;
+    Log log{sink};
+    crypto::InlineOffload offload{random};
+    Places places;
+    Engine engine{random, log, offload, places, places};
+    TimePoint now{1000s};
+
+    void pass(Duration time) {
+        now += time;
+        engine.on_time(now);
+    }
+
+    /// Hands finished jobs back and takes what the engine wants done.
+    std::vector<Action> settle() {
+        for (auto& done : offload.take_done()) {
+            engine.on_offload(now, std::move(done));
+        }
+        return engine.take_actions();
+    }
+};
+
+}  // namespace viaduct::ike::fuzz
