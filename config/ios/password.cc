@@ -110,13 +110,9 @@ config::Password stored_secret(const config::SystemConfig& system,
     constexpr std::string_view kAlphabet =
         "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     constexpr std::size_t kSaltCharacters = 4;
-    // IOS draws the salt; here it follows from whose password it is and the text, so that the same file gives the same
-    // file and no two users or routers have the same hash.
-    std::string seed;
-    for (const std::string_view part :
-         {std::string_view(system.hostname), whose, std::string_view(password.text)}) {
-        seed += fmt::format("{}:{}", part.size(), part);
-    }
+    // IOS draws the salt; here it follows from whose password it is, so that the same file gives the same file and no two
+    // users or routers have the same hash. Not from the text: a salt that tells of it would let guesses be sorted out cheaply.
+    const auto seed = fmt::format("{}:{}{}", system.hostname.size(), system.hostname, whose);
     const auto sum = crypto::digest(crypto::Hash::sha256, {Bytes(seed.begin(), seed.end())});
     std::string salt;
     for (std::size_t i = 0; i < kSaltCharacters; ++i) {
