@@ -19,10 +19,10 @@
 // pieces, packets over 65,535 bytes.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <new>
 #include <span>
 #include <string_view>
@@ -109,17 +109,20 @@ private:
     std::uint32_t footprint_ = 0;
     std::uint32_t salt_ = 0;  // as on the wire
     const void* des_schedules_[3]{};  // IPsec-MB wants pointers
+    std::pmr::memory_resource* memory_ = nullptr;  // where it came from
 };
 
 /// `cipher_key` has info(cipher).key_bytes + salt_bytes (the salt last, RFC 4106 section 8.1), or 8
 /// or 24 bytes of DES keys, whose parity bits are not looked at. `auth_key` has info(auth).key_bytes.
-/// Errors: wrong lengths; an AEAD cipher together with an HMAC; cipher null without an HMAC.
-Result<std::unique_ptr<EspKey>> make_esp_key(Cipher cipher,
-                                             Auth auth,
-                                             BytesView cipher_key,
-                                             BytesView auth_key,
-                                             Direction direction,
-                                             EspTuning tuning = EspTuning::measured());
+/// `memory` outlives the key. Errors: wrong lengths; an AEAD cipher together with an HMAC; cipher null without an HMAC.
+Result<std::unique_ptr<EspKey>> make_esp_key(
+    Cipher cipher,
+    Auth auth,
+    BytesView cipher_key,
+    BytesView auth_key,
+    Direction direction,
+    EspTuning tuning = EspTuning::measured(),
+    std::pmr::memory_resource& memory = *std::pmr::new_delete_resource());
 
 /// One packet to encrypt or decrypt in place.
 struct EspOp {
@@ -141,15 +144,10 @@ public:
     EspEngine& operator=(EspEngine&&) = delete;
     ~EspEngine();
 
-    /// Asks the processor for what a short packet needs of a key, a vector's time ahead.
-    static void fetch(const EspKey& key) {
-        constexpr int kSecondLevel = 2;
-        const auto* at = reinterpret_cast<const std::uint8_t*>(&key);
-        __builtin_prefetch(at);
-        for (const std::size_t offset : kNeeded) {
-            __builtin_prefetch(at + offset, 0, kSecondLevel);
-        }
-    }
+    /// Asks the processor for what the engine asks a key first, a vector's time ahead. The rest of the key is asked for
+    /// while the packets before are ciphered: asked for all at once, a vector's keys are more lines than the processor can
+    /// wait for.
+    static void fetch(const EspKey& key) { __builtin_prefetch(&key); }
 
     /// Writes IV, ciphertext and ICV, for which there is room behind esp_length. The caller has
     /// written SPI, sequence number, payload, padding and trailer. ok is false, and the packet is not
@@ -165,9 +163,6 @@ public:
 
 private:
     struct State;
-
-    /// Behind the key's first line: round keys, and GCM's low powers of the hash key, which stand last.
-    static constexpr std::array<std::size_t, 5> kNeeded{64, 128, 192, 960, 1024};
 
     std::unique_ptr<State> state_;
     std::string_view name_;

@@ -37,7 +37,8 @@ constexpr std::size_t kEspHeaderBytes = 8;
 constexpr std::size_t kMaxEspBytes = 65535;
 constexpr std::size_t kTagSlot = 64;
 constexpr std::size_t kGcmTagBytes = 16;
-constexpr std::size_t kPrefetchAhead = 3;
+constexpr std::size_t kPrefetchAhead = 5;
+constexpr std::size_t kPowersAhead = 3;
 constexpr std::size_t kIvBytes = 16;
 
 static_assert(kSlice <= IMB_MAX_BURST_SIZE);
@@ -70,6 +71,14 @@ IMB_KEY_SIZE_BYTES key_size_of(Cipher cipher) {
 
 /// Equal in all bytes, in time that depends on the length alone. 0 ≤ length ≤ 64.
 bool equal_tags(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
+    constexpr std::size_t kUsual = 12;
+    if (length == kUsual) [[likely]] {
+        std::uint32_t x[3];
+        std::uint32_t y[3];
+        std::memcpy(x, a, sizeof(x));
+        std::memcpy(y, b, sizeof(y));
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+    }
     return CRYPTO_memcmp(a, b, length) == 0;
 }
 
@@ -183,9 +192,13 @@ bool has_good_length(const EspKey& key, std::uint32_t esp_length) {
            ((esp_length - before) & (block - 1)) == 0;
 }
 
-/// `before` is the packet that comes before `op`.
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kGcmEnd = sizeof(EspKey) + sizeof(gcm_key_data);
+constexpr std::size_t kLowPowers = 2 * kLine;
+
+/// What ciphering a short packet will need. `before` is the packet that comes before `op`. The key is not read here: it
+/// may not be in the cache yet.
 void prefetch_packet(const EspOp& op, const EspOp& before) {
-    constexpr std::size_t kLine = 64;
     __builtin_prefetch(op.esp, 1);
     __builtin_prefetch(op.esp + kLine, 1);
     if (op.key == before.key) {
@@ -195,12 +208,22 @@ void prefetch_packet(const EspOp& op, const EspOp& before) {
     for (std::size_t line = 0; line < 4; ++line) {
         __builtin_prefetch(key + line * kLine);
     }
-    // The low powers of the hash key, which short packets need, stand last. The key itself is not
-    // read here: it may not be in the cache yet.
-    constexpr std::size_t kGcmEnd = sizeof(EspKey) + sizeof(gcm_key_data);
-    static_assert((kGcmEnd - 1) / kLine * kLine == 1024);  // as EspEngine::kNeeded has it
+    // The low powers of the hash key, which short packets need, stand last.
     __builtin_prefetch(key + kGcmEnd - 1);
     __builtin_prefetch(key + kGcmEnd - 1 - kLine);
+}
+
+/// A longer packet needs a power of GCM's hash key for each of its blocks, up to 48.
+void prefetch_powers(const EspOp& op, const EspOp& before, bool aead) {
+    constexpr std::size_t kPowers = std::size_t{48} * 16;
+    if (op.key == before.key || op.esp_length <= kLowPowers || !aead) [[likely]] {
+        return;
+    }
+    const auto* end = reinterpret_cast<const std::uint8_t*>(op.key) + kGcmEnd;
+    const auto bytes = std::min<std::size_t>(op.esp_length, kPowers);
+    for (auto at = kLowPowers + kLine; at <= bytes; at += kLine) {
+        __builtin_prefetch(end - at);
+    }
 }
 
 }  // namespace
@@ -481,7 +504,13 @@ void EspEngine::State::hash_all(Auth auth, std::span<EspOp* const> ops, TagOf ta
 
 void EspEngine::State::write_ivs(std::span<EspOp* const> ops) {
     for (EspOp* op : ops) {
-        std::memcpy(op->esp + kEspHeaderBytes, next_iv(), op->key->iv_bytes_);
+        const auto* iv = next_iv();
+        std::uint8_t* to = op->esp + kEspHeaderBytes;
+        if (op->key->iv_bytes_ == kIvBytes) [[likely]] {
+            std::memcpy(to, iv, kIvBytes);
+        } else {
+            std::memcpy(to, iv, op->key->iv_bytes_);
+        }
     }
 }
 
@@ -576,6 +605,10 @@ void EspEngine::State::run(std::span<EspOp> ops) {
         EspOp& op = ops[i];
         if (i + kPrefetchAhead < ops.size()) {
             prefetch_packet(ops[i + kPrefetchAhead], ops[i + kPrefetchAhead - 1]);
+        }
+        if (i + kPowersAhead < ops.size()) {
+            const EspOp& later = ops[i + kPowersAhead];
+            prefetch_powers(later, ops[i + kPowersAhead - 1], later.key->kind_ < kAeadKinds);
         }
         if (op.key->kind_ < kAeadKinds) {
             if constexpr (kDirection == Direction::encrypt) {

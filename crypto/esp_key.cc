@@ -20,11 +20,10 @@ static_assert(sizeof(EspKey) == 64);
 
 namespace {
 
-/// Not inlined: seen together with the destroying delete below, the pair looks mismatched to GCC 12.
-[[gnu::noinline]] void* zeroed_lines(std::size_t bytes) {
-    void* memory = ::operator new(bytes, std::align_val_t{64});
-    std::memset(memory, 0, bytes);
-    return memory;
+void* zeroed_lines(std::pmr::memory_resource& memory, std::size_t bytes, std::size_t alignment) {
+    void* at = memory.allocate(bytes, alignment);
+    std::memset(at, 0, bytes);
+    return at;
 }
 
 constexpr std::size_t kLine = 64;
@@ -118,12 +117,17 @@ Result<void> check_lengths(Cipher cipher, Auth auth, BytesView cipher_key, Bytes
 
 class EspKeyMaker {
 public:
-    EspKeyMaker(Cipher cipher, Auth auth, Direction direction, EspTuning tuning)
+    EspKeyMaker(Cipher cipher,
+                Auth auth,
+                Direction direction,
+                EspTuning tuning,
+                std::pmr::memory_resource& memory)
         : mgr_(key_expander(tuning.isa)) {
         const auto schedule = schedule_bytes(cipher, tuning.des);
         const auto state = hash_state_bytes(auth);
         const auto bytes = (sizeof(EspKey) + schedule + 2 * state + kLine - 1) / kLine * kLine;
-        key_.reset(::new (zeroed_lines(bytes)) EspKey);
+        key_.reset(::new (zeroed_lines(memory, bytes, kLine)) EspKey);
+        key_->memory_ = &memory;
         key_->cipher_ = cipher;
         key_->auth_ = auth;
         key_->direction_ = direction;
@@ -229,9 +233,10 @@ private:
 
 void EspKey::operator delete(EspKey* key, std::destroying_delete_t) {
     const std::size_t bytes = key->footprint_;
+    auto* memory = key->memory_;
     key->~EspKey();
     OPENSSL_cleanse(key, bytes);
-    ::operator delete(static_cast<void*>(key), std::align_val_t{kLine});
+    memory->deallocate(key, bytes, kLine);
 }
 
 EspTuning EspTuning::measured() {
@@ -244,11 +249,12 @@ Result<std::unique_ptr<EspKey>> make_esp_key(Cipher cipher,
                                              BytesView cipher_key,
                                              BytesView auth_key,
                                              Direction direction,
-                                             EspTuning tuning) {
+                                             EspTuning tuning,
+                                             std::pmr::memory_resource& memory) {
     if (const auto checked = check_lengths(cipher, auth, cipher_key, auth_key); !checked) {
         return tl::unexpected<Error>(checked.error());
     }
-    EspKeyMaker maker{cipher, auth, direction, tuning};
+    EspKeyMaker maker{cipher, auth, direction, tuning, memory};
     maker.expand_cipher(cipher_key);
     maker.expand_auth(auth_key);
     return maker.take();

@@ -7,7 +7,7 @@
 // Single DES is run as triple DES with three equal keys, which is the same function; the legacy
 // provider is not needed.
 //
-// Not supported: MD5-crypt's relatives (types 8 and 9), stream ciphers, CTR and GCM outside ESP.
+// Types 8 and 9 of secrets: password_hash.h. Not supported: stream ciphers, CTR and GCM outside ESP.
 #pragma once
 
 #include <initializer_list>

@@ -177,7 +177,7 @@ public:
             return tl::unexpected(ready.error());
         }
         make_frames();
-        auto result = o_.path == Path::esp_in ? measure_inbound() : measure();
+        auto result = is_inbound() ? measure_inbound() : measure();
         if (auto right = check(result); !right) {
             return tl::unexpected(right.error());
         }
@@ -186,13 +186,19 @@ public:
     }
 
 private:
-    [[nodiscard]] bool encrypts() const {
-        return o_.path == Path::esp_out || o_.path == Path::esp_in || o_.path == Path::gre_esp_out;
+    [[nodiscard]] bool is_inbound() const {
+        return o_.path == Path::esp_in || o_.path == Path::gre_in || o_.path == Path::gre_esp_in;
+    }
+
+    [[nodiscard]] bool protects_gre() const {
+        return o_.path == Path::gre_esp_out || o_.path == Path::gre_esp_in;
     }
 
     Result<void> prepare();
     Result<void> prepare_esp();
+    void prepare_far();
     void prepare_tunnel();
+    void add_tunnel(Rig& rig, Ipv4Address source) const;
     void prepare_acl();
     void make_frames();
     BenchResult measure();
@@ -221,6 +227,9 @@ Result<void> Bench::prepare() {
     plane.set_route(Ipv4Prefix{kFarGateway, 32}, near_.peer);
     plane.set_route(Ipv4Prefix{kNearGateway, 32}, near_.local);
     plane.commit_routes();
+    if (is_inbound()) {
+        prepare_far();
+    }
     switch (o_.path) {
     case Path::ports:
     case Path::forward:
@@ -232,9 +241,11 @@ Result<void> Bench::prepare() {
     case Path::esp_in:
         return prepare_esp();
     case Path::gre_out:
+    case Path::gre_in:
         prepare_tunnel();
         return {};
     case Path::gre_esp_out:
+    case Path::gre_esp_in:
         if (auto ready = prepare_esp(); !ready) {
             return ready;
         }
@@ -244,17 +255,18 @@ Result<void> Bench::prepare() {
     return {};
 }
 
-Result<void> Bench::prepare_esp() {
-    if (o_.path == Path::esp_in) {
-        far_ = std::make_unique<Rig>(o_.entries * 2 + 16);
-        far_->interfaces[0].mtu = far_->interfaces[0].ip_mtu = 9000;
-        far_->plane.publish_interfaces(far_->interfaces);
-        for (std::uint32_t i = 0; i < o_.entries; ++i) {
-            far_->plane.set_route(prefix_of(i, o_.entries), far_->peer);
-        }
-        far_->plane.set_route(Ipv4Prefix{kFarGateway, 32}, far_->local);
-        far_->plane.commit_routes();
+void Bench::prepare_far() {
+    far_ = std::make_unique<Rig>(o_.entries * 2 + 16);
+    far_->interfaces[0].mtu = far_->interfaces[0].ip_mtu = 9000;
+    far_->plane.publish_interfaces(far_->interfaces);
+    for (std::uint32_t i = 0; i < o_.entries; ++i) {
+        far_->plane.set_route(prefix_of(i, o_.entries), far_->peer);
     }
+    far_->plane.set_route(Ipv4Prefix{kFarGateway, 32}, far_->local);
+    far_->plane.commit_routes();
+}
+
+Result<void> Bench::prepare_esp() {
     auto& inbound = far_ ? far_->plane : near_.plane;
     std::vector<PolicyRule> rules;
     for (std::uint32_t i = 0; i < o_.entries; ++i) {
@@ -264,7 +276,7 @@ Result<void> Bench::prepare_esp() {
             return failure("the SA table is full");
         }
         p.spi = reserved->spi;
-        if (o_.path == Path::gre_esp_out) {
+        if (protects_gre()) {
             p.tunnel_mode = false;
             p.protects_tunnel = true;
             p.interface = kTunnel;
@@ -275,7 +287,7 @@ Result<void> Bench::prepare_esp() {
         }
         if (far_) {
             auto in = reversed(p);
-            in.interface = kInside;  // where its packets come in, here
+            in.interface = protects_gre() ? kTunnel : kInside;  // where its packets come in, here
             if (auto installed = inbound.install_inbound(reserved->index, in); !installed) {
                 return installed;
             }
@@ -293,7 +305,7 @@ Result<void> Bench::prepare_esp() {
         }
     }
     near_.interfaces[1].mtu = near_.interfaces[1].ip_mtu = 9000;
-    if (o_.path != Path::gre_esp_out) {
+    if (!protects_gre()) {
         near_.plane.publish_policy(kPolicy, rules);
         near_.interfaces[1].policy = kPolicy;
         if (far_) {
@@ -311,25 +323,32 @@ Result<void> Bench::prepare_esp() {
     return {};
 }
 
-void Bench::prepare_tunnel() {
+void Bench::add_tunnel(Rig& rig, Ipv4Address source) const {
     Interface i;
     i.index = kTunnel;
     i.kind = InterfaceKind::tunnel_multipoint;
     i.up = true;
     i.mtu = 9000;
     i.ip_mtu = 8000;
-    i.tunnel.source = kNearGateway;
+    i.tunnel.source = source;
     i.tunnel.key = 0;
-    i.tunnel.protected_by_ipsec = o_.path == Path::gre_esp_out;
-    near_.interfaces[1].mtu = near_.interfaces[1].ip_mtu = 9000;
-    near_.interfaces.push_back(i);
-    near_.plane.publish_interfaces(near_.interfaces);
+    i.tunnel.protected_by_ipsec = protects_gre();
+    rig.interfaces[1].mtu = rig.interfaces[1].ip_mtu = 9000;
+    rig.interfaces.push_back(i);
+    rig.plane.publish_interfaces(rig.interfaces);
+}
+
+void Bench::prepare_tunnel() {
+    add_tunnel(near_, kNearGateway);
+    if (far_) {
+        add_tunnel(*far_, kFarGateway);
+    }
     for (std::uint32_t n = 0; n < o_.entries; ++n) {
         NextHop hop;
         hop.kind = NextHop::Kind::tunnel;
         hop.interface = kTunnel;
         hop.nbma = kFarGateway;
-        hop.slot = SlotId{i.tunnel.protected_by_ipsec ? n + 1 : 0};
+        hop.slot = SlotId{protects_gre() ? n + 1 : 0};
         near_.plane.set_route(prefix_of(n, o_.entries), near_.plane.add_next_hop(hop));
     }
     near_.plane.commit_routes();
@@ -538,6 +557,8 @@ Result<void> Bench::check_frame(BytesView in, BytesView out) {
     case Path::forward:
     case Path::forward_acl:
     case Path::esp_in:
+    case Path::gre_in:
+    case Path::gre_esp_in:
         if (!std::equal(ip.begin(), ip.end(), expected.begin(), expected.end())) {
             return failure("it is not the packet that went in");
         }

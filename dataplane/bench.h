@@ -22,7 +22,9 @@ struct BenchOptions {
         esp_out,  // crypto map, ESP tunnel
         esp_in,  // the other end; fresh sequence numbers, replay window on
         gre_out,  // GRE encapsulation
+        gre_in,  // the other end of gre_out
         gre_esp_out,  // GRE with tunnel protection (transport mode)
+        gre_esp_in,  // the other end; replay window on
     };
     Path path = Path::forward;
     /// Ethernet frame lengths before the router, without checksum, in the order in which they come; an

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <ctime>
+#include <pthread.h>
+#include <thread>
 #include <vector>
 
 #include "dataplane/base/checksum.h"
-#include "dataplane/bench.h"
 #include "dataplane/packet.h"
+#include "dataplane/ports/eal.h"
 #include "dataplane/ports/synthetic_port.h"
 
 namespace viaduct::dataplane {
@@ -140,6 +143,10 @@ public:
         return most;
     }
 
+    [[nodiscard]] Delays delays() const {
+        return {packets, quantile(0.5), quantile(0.99), quantile(0.999), most};
+    }
+
     std::uint64_t packets = 0;
     double most = 0;
 
@@ -149,22 +156,94 @@ private:
     double hz_;
 };
 
-Result<double> full_load(const MachineTime& time) {
-    BenchOptions o;
-    o.time = time;
-    o.seconds = 0.2;
-    o.routes = 1;
-    auto r = run_bench(o);
-    if (!r) {
-        return tl::unexpected(r.error());
-    }
-    return r->packets_per_second;
-}
-
 double seconds_of(clockid_t clock) {
     timespec t{};
     (void)clock_gettime(clock, &t);
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+/// A router of one worker between the two ports, at work for a while.
+struct Run {
+    Run(const LatencyOptions& options, double packets_per_second, double for_seconds)
+        : buffers(std::make_shared<BufferStack>()) {
+        auto in = std::make_unique<PacedPort>(buffers, packets_per_second);
+        auto out = std::make_unique<ClockPort>(buffers);
+        clock = out.get();
+        plane.attach_port(kIn, std::move(in));
+        plane.attach_port(kOut, std::move(out));
+        std::array<Interface, 2> interfaces;
+        interfaces[0].index = kIn;
+        interfaces[0].mac = kInMac;
+        interfaces[1].index = kOut;
+        interfaces[1].mac = kOutMac;
+        for (auto& i : interfaces) {
+            i.up = true;
+        }
+        plane.publish_interfaces(interfaces);
+        NextHop peer;
+        peer.kind = NextHop::Kind::ethernet;
+        peer.interface = kOut;
+        peer.mac = kHostMac;
+        plane.set_route(Ipv4Prefix{Ipv4Address{}, 0}, plane.add_next_hop(peer));
+        plane.commit_routes();
+        WorkerThreadOptions o;
+        o.core = options.core;
+        o.idle = options.idle;
+        const auto started = seconds_of(CLOCK_MONOTONIC);
+        const auto used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+        {
+            WorkerThread thread(plane, 0, o);
+            options.time.pause(duration_of(for_seconds));
+            sleeps = thread.sleeps();
+        }
+        seconds = seconds_of(CLOCK_MONOTONIC) - started;
+        busy = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used) / seconds;
+    }
+
+    Plane plane{PlaneOptions{}};
+    std::shared_ptr<BufferStack> buffers;
+    const ClockPort* clock = nullptr;
+    std::uint64_t sleeps = 0;
+    double seconds = 0;
+    double busy = 0;
+};
+
+/// Packets a second that the worker carries between these very ports when more are due than it can carry.
+double full_load(const LatencyOptions& options) {
+    constexpr double kTooMany = 1e9;
+    constexpr double kSeconds = 0.2;
+    const Run run(options, kTooMany, kSeconds);
+    return static_cast<double>(run.clock->packets) / run.seconds;
+}
+
+/// The ports without a router, polled by a thread such as a worker's; adds to what `out` has seen.
+void poll_bare(const LatencyOptions& options,
+               double packets_per_second,
+               const std::shared_ptr<BufferStack>& buffers,
+               ClockPort& out) {
+    PacedPort in(buffers, packets_per_second);
+    std::atomic<bool> stop{false};
+    std::thread thread([&] {
+        if (options.core) {
+            cpu_set_t set;
+            CPU_ZERO(&set);
+            CPU_SET(*options.core, &set);
+            (void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+        }
+        register_worker_thread();
+        constexpr std::size_t kBurst = 64;  // the worker's
+        std::array<rte_mbuf*, kBurst> frames;
+        while (!stop.load(std::memory_order_relaxed)) {
+            const auto count = in.receive(0, frames);
+            if (count != 0) {
+                (void)out.transmit(0, std::span(frames).first(count));
+            }
+        }
+        unregister_worker_thread();
+    });
+    options.time.pause(duration_of(options.seconds / 2));
+    stop.store(true, std::memory_order_relaxed);
+    thread.join();
 }
 
 }  // namespace
@@ -173,54 +252,24 @@ Result<LatencyResult> run_latency_bench(const LatencyOptions& options) {
     LatencyResult r;
     r.offered = options.packets_per_second;
     if (r.offered <= 0) {
-        const auto full = full_load(options.time);
-        if (!full) {
-            return tl::unexpected(full.error());
-        }
-        r.full_load = *full;
-        r.offered = *full / 2;
+        r.full_load = full_load(options);
+        r.offered = r.full_load / 2;
     }
-    Plane plane{PlaneOptions{}};
-    const auto buffers = std::make_shared<BufferStack>();
-    plane.attach_port(kIn, std::make_unique<PacedPort>(buffers, r.offered));
-    auto clock_port = std::make_unique<ClockPort>(buffers);
-    const auto& clock = *clock_port;
-    plane.attach_port(kOut, std::move(clock_port));
-    std::array<Interface, 2> interfaces;
-    interfaces[0].index = kIn;
-    interfaces[0].mac = kInMac;
-    interfaces[1].index = kOut;
-    interfaces[1].mac = kOutMac;
-    for (auto& i : interfaces) {
-        i.up = true;
-    }
-    plane.publish_interfaces(interfaces);
-    NextHop peer;
-    peer.kind = NextHop::Kind::ethernet;
-    peer.interface = kOut;
-    peer.mac = kHostMac;
-    plane.set_route(Ipv4Prefix{Ipv4Address{}, 0}, plane.add_next_hop(peer));
-    plane.commit_routes();
-    WorkerThreadOptions o;
-    o.core = options.core;
-    o.idle = options.idle;
-    const auto started = seconds_of(CLOCK_MONOTONIC);
-    const auto used = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    {
-        WorkerThread thread(plane, 0, o);
-        options.time.pause(duration_of(options.seconds));
-        r.sleeps = thread.sleeps();
-    }
-    r.busy =
-        (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - used) / (seconds_of(CLOCK_MONOTONIC) - started);
-    r.packets = clock.packets;
-    if (r.packets == 0) {
+    if (r.offered <= 0) {
         return failure("no packet came through");
     }
-    r.p50 = clock.quantile(0.5);
-    r.p99 = clock.quantile(0.99);
-    r.p999 = clock.quantile(0.999);
-    r.most = clock.most;
+    const auto buffers = std::make_shared<BufferStack>();
+    ClockPort bare(buffers);
+    poll_bare(options, r.offered, buffers, bare);
+    const Run run(options, r.offered, options.seconds);
+    poll_bare(options, r.offered, buffers, bare);
+    if (run.clock->packets == 0) {
+        return failure("no packet came through");
+    }
+    r.router = run.clock->delays();
+    r.bare = bare.delays();
+    r.sleeps = run.sleeps;
+    r.busy = run.busy;
     return r;
 }
 

@@ -71,6 +71,7 @@ struct NatTimes {
     std::chrono::seconds udp{300};
     std::chrono::seconds dns{60};
     std::chrono::seconds tcp{86400};
+    std::chrono::seconds tcp_half_closed{86400};  // after FIN from one side
     std::chrono::seconds tcp_finished{60};  // after FIN from both sides, or RST
     std::chrono::seconds tcp_opening{60};  // SYN seen, no answer
     std::chrono::seconds icmp{60};

@@ -11,8 +11,9 @@
 //   └── decrypted, decapsulated ◀── esp_in, gre_in   ▼           └── outer ──────┴──▶ route (again)
 //                                                 control
 //
-// Short ways, which skip only what would not have acted: ethernet ─▶ esp_in for ESP to us, and esp_in or
-// ip4_input ─▶ straight ─▶ port for what came out of a tunnel, or was translated, and has nothing else to do.
+// Short ways, which skip only what would not have acted: ethernet ─▶ esp_in for ESP to us; esp_in ─▶ gre_in for GRE in a
+// protected tunnel; esp_in, gre_in or ip4_input ─▶ straight ─▶ port, gre_out or crypto_map for what came out of a tunnel,
+// or was translated, and has nothing else to do.
 //
 // A decrypted or decapsulated packet re-enters at ip4_input on the interface that it now belongs to; an
 // encrypted or encapsulated one is routed again by its outer destination. Every such turn is one pass of

@@ -177,7 +177,7 @@ class Router:
             file.write(configuration)
         with open(os.path.join(folder, "platform.yaml"), "w", encoding="ascii") as file:
             file.write(
-                f"memory-mb: {options.memory}\nworkers: [{options.core}]\nidle: poll\ninterfaces:\n"
+                f"memory-mb: {options.memory}\nworkers: [{options.core}]\nidle: {options.idle}\ninterfaces:\n"
                 f'  FastEthernet0/0: {{ port: "{first_port}" }}\n  FastEthernet0/1: {{ port: "{second_port}" }}\n'
                 f"console: {{ socket: {self.socket} }}\n"
             )
@@ -275,6 +275,35 @@ def run_cell(options, cell, captures):
             return measure(router, options.seconds)
 
 
+def footprint(options):
+    """MB resident of a router with two ports, 1,000 SAs (500 tunnels, both ways), 10,000 routes, no hugepages, which has
+    carried packets by all of them; how many tunnels were seen on the wire, and the console's static routes."""
+    tunnels, routes = 500, 10000
+    cell = Cell("esp-out", "gcm", "imix", tunnels, 0)
+    text = cell.configuration().replace("ip route 20.0.0.0 255.0.0.0 10.0.1.2\n", "")
+    lines = [f"ip route 20.{i >> 8}.{i & 255}.0 255.255.255.0 10.0.1.2" for i in range(routes)]
+    text = text.replace("arp 10.0.1.2", "\n".join(lines) + "\narp 10.0.1.2", 1)
+    options.memory, options.idle = 256, "adaptive"  # what `viaduct run` takes where nothing is said
+    with tempfile.TemporaryDirectory(prefix="viaduct-rig-") as folder:
+        frames = cell.clear_frames()
+        write_pcap(os.path.join(folder, "in.pcap"), frames)
+        wire = os.path.join(folder, "wire.pcap")
+        router = Router(options, folder, text, f"net_pcap0,rx_pcap={folder}/in.pcap,infinite_rx=0", f"net_pcap1,tx_pcap={wire}")
+        with router:
+            deadline = time.monotonic() + SECONDS_TO_START
+            while sent(router.counters()) < len(frames):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{sent(router.counters())} of {len(frames)} packets came out")
+                time.sleep(0.1)
+            static = len(re.findall(r"(?m)^S", router.try_console("show ip route") or ""))
+            with open(f"/proc/{router.process.pid}/status", encoding="ascii") as file:
+                resident = int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1)) / 1000
+        spis = {f[34:38] for f in read_pcap(wire) if f[12:14] == b"\x08\x00" and f[23] == 50}
+    if len(spis) != tunnels or static < routes:
+        raise RuntimeError(f"the router has {len(spis)} outbound SAs and {static} static routes")
+    return resident, 2 * len(spis), static
+
+
 def ceiling(options, size):
     """The rig without a router: dpdk-testpmd from the same port to the same port."""
     with tempfile.TemporaryDirectory(prefix="viaduct-rig-") as folder:
@@ -334,9 +363,15 @@ def main():
     parser.add_argument("--memory", type=int, default=1024, help="memory-mb of the router (1024)")
     parser.add_argument("--json", metavar="FILE", help="write the results there, too")
     parser.add_argument("--no-rig", action="store_true", help="without the rig's ceiling and the bare cipher")
+    parser.add_argument("--footprint", type=float, metavar="MB",
+                        help="instead: resident memory of a router with 1,000 SAs and 10,000 routes; more than this fails")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     options = parser.parse_args()
-    options.viaduct = os.path.abspath(options.viaduct)
+    options.viaduct, options.idle = os.path.abspath(options.viaduct), "poll"
+    if options.footprint is not None:
+        resident, sas, static = footprint(options)
+        print(f"viaduct run, 2 ports, {sas} SAs, {static} static routes, no hugepages: {resident:.0f} MB resident")
+        return 1 if resident > options.footprint else 0
     cells = [c for c in table() if re.search(options.cells, c.name)]
     if options.list:
         print("\n".join(c.name for c in cells))

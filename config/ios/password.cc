@@ -5,6 +5,7 @@
 
 #include "config/ios/words.h"
 #include "config/ios/writer.h"
+#include "crypto/primitives.h"
 
 namespace viaduct::ios {
 
@@ -80,7 +81,8 @@ Result<config::Password> read_password(const Args& args) {
         }
         return config::Password{7, args.text("hidden")};
     }
-    for (const auto& [name, type] : {std::pair{"hash", 5}, std::pair{"hash9", 9}}) {
+    for (const auto& [name, type] :
+         {std::pair{"hash", 5}, std::pair{"hash8", 8}, std::pair{"hash9", 9}}) {
         const auto hash = args.text(name);
         if (hash.find_first_of(" \t") != std::string::npos) {
             return failure("The secret you entered is not a valid encrypted secret");
@@ -97,6 +99,30 @@ Result<config::Password> read_password(const Args& args) {
         return failure("Invalid encrypted password: " + text);
     }
     return config::Password{0, std::move(text)};
+}
+
+config::Password stored_secret(const config::SystemConfig& system,
+                               std::string_view whose,
+                               config::Password password) {
+    if (password.type != 0 || password.empty()) {
+        return password;
+    }
+    constexpr std::string_view kAlphabet =
+        "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    constexpr std::size_t kSaltCharacters = 4;
+    // IOS draws the salt; here it follows from whose password it is and the text, so that the same file gives the same
+    // file and no two users or routers have the same hash.
+    std::string seed;
+    for (const std::string_view part :
+         {std::string_view(system.hostname), whose, std::string_view(password.text)}) {
+        seed += fmt::format("{}:{}", part.size(), part);
+    }
+    const auto sum = crypto::digest(crypto::Hash::sha256, {Bytes(seed.begin(), seed.end())});
+    std::string salt;
+    for (std::size_t i = 0; i < kSaltCharacters; ++i) {
+        salt += kAlphabet[sum.at(i) & 63U];
+    }
+    return {5, crypto::md5_crypt(password.text, salt)};
 }
 
 config::Password stored(const config::SystemConfig& system, config::Password password) {

@@ -24,10 +24,15 @@ inline constexpr std::string_view kPasswordLine =
 inline constexpr std::string_view kPasswordWord =
     "{ 0 <plain0:WORD> | 7 <hidden:WORD> | <plain:WORD> }";
 inline constexpr std::string_view kSecretLine =
-    "{ 0 <plain0:LINE> | 5 <hash:WORD> | 9 <hash9:WORD> | <plain:LINE> }";
+    "{ 0 <plain0:LINE> | 5 <hash:WORD> | 8 <hash8:WORD> | 9 <hash9:WORD> | <plain:LINE> }";
 
 /// What one of those parts matched. Refuses type 7 that cannot be decoded.
 Result<config::Password> read_password(const Args& args);
+
+/// A `secret` as it is stored: what was typed clear becomes type 5. `whose` ("enable", a user's name) goes into the salt.
+config::Password stored_secret(const config::SystemConfig& system,
+                               std::string_view whose,
+                               config::Password password);
 
 /// As it is stored: with `service password-encryption` a plain password becomes type 7.
 config::Password stored(const config::SystemConfig& system, config::Password password);

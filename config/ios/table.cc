@@ -11,7 +11,7 @@ namespace viaduct::ios {
 namespace {
 
 // Help for words with which lines of several rows begin.
-constexpr std::array<TokenHelp, 24> kFirstWords{{
+constexpr std::array<TokenHelp, 25> kFirstWords{{
     {"aaa", "Authentication, Authorization and Accounting."},
     {"access-list", "Add an access list entry"},
     {"banner", "Define a login banner"},
@@ -27,6 +27,7 @@ constexpr std::array<TokenHelp, 24> kFirstWords{{
     {"isakmp", "Configure ISAKMP policy"},
     {"key", "Key management"},
     {"logging", "Modify message logging facilities"},
+    {"event", "Event log by class"},
     {"match", "Match values."},
     {"nat", "NAT commands"},
     {"nhrp", "NHRP commands"},

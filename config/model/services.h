@@ -57,6 +57,7 @@ struct NatTimeouts {
     std::uint32_t udp_s = 300;
     std::uint32_t dns_s = 60;
     std::uint32_t tcp_s = 86400;
+    std::optional<std::uint32_t> half_closed_s;  // nullopt: as tcp_s. PIX alone can say another
     std::uint32_t finrst_s = 60;
     std::uint32_t syn_s = 60;
     std::uint32_t icmp_s = 60;

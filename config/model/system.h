@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/model/common.h"
+#include "config/model/event_class.h"
 #include "config/model/interface.h"
 #include "dataplane/base/address.h"
 
@@ -45,8 +46,10 @@ struct LoggingConfig {
     std::vector<Ipv4Address> hosts;
     std::string facility = "local7";
     std::optional<InterfaceName> source_interface;
-    /// `logging class NAME SEVERITY` (N15): highest severity shown of an event class; absent: all.
+    /// `logging class NAME SEVERITY`: highest severity shown of a facility or an event class; absent: all.
     std::map<std::string, std::uint8_t> classes;
+    /// `event class …` (N15): what the event log keeps.
+    EventConfig events;
 
     bool operator==(const LoggingConfig&) const = default;
 };

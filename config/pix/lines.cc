@@ -255,6 +255,8 @@ Result<void> apply_timeout(RunningConfig& config, const Args& args) {
             timeouts.dynamic_s = *seconds;
         } else if (what == "conn") {
             timeouts.tcp_s = *seconds;
+        } else if (what == "half-closed") {
+            timeouts.half_closed_s = *seconds;
         } else if (what == "udp") {
             timeouts.udp_s = *seconds;
         } else if (what == "icmp") {

@@ -55,4 +55,7 @@ struct NatProblem {
 
 std::vector<NatProblem> build_nat(config::RunningConfig& config);
 
+/// What of a line that is acted upon has no effect, in words; "" if all has.
+std::string part_without_effect(const config::RunningConfig& config, std::string_view line);
+
 }  // namespace viaduct::pix

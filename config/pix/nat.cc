@@ -1,5 +1,6 @@
 // `nat`, `global` and `static` to translation rules.
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <map>
 #include <optional>
@@ -150,6 +151,9 @@ private:
             // PIX: a range gives each host an address of its own, one address is shared by all.
             rule.overload = *first == *last;
             rule.pool = fmt::format("{} {}{}", words[1], words[2], rule.overload ? " pat" : "");
+            for (int more = 2; config_.nat.pools.contains(rule.pool); ++more) {
+                rule.pool = fmt::format("{} {} #{}", words[1], words[2], more);
+            }
             config_.nat.pools[rule.pool] = NatPool{*first, *last, *length, false};
         }
         config_.interfaces.at(*outside).nat_side = config::NatSide::outside;
@@ -222,6 +226,10 @@ private:
                 config_.access_lists[list_name(inside, id)] = std::move(list);
             }
         }
+        // PIX: ranges are given out before addresses that are shared by ports.
+        auto& rules = config_.nat.dynamic_rules;
+        std::ranges::stable_partition(
+            rules, [](const NatDynamicRule& rule) { return !rule.interface && !rule.overload; });
         config_.nat.pix_semantics = true;
     }
 
@@ -232,6 +240,81 @@ private:
 };
 
 }  // namespace
+
+namespace {
+
+/// `timeout` has classes that nothing here goes by.
+std::string idle_timeouts(const Words& words) {
+    constexpr std::array<std::string_view, 5> kActing{
+        "xlate", "conn", "half-closed", "udp", "icmp"};
+    std::string idle;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const bool time = words[i].find(':') != std::string::npos;
+        const bool acts = std::find(kActing.begin(), kActing.end(), words[i]) != kActing.end();
+        if (!time && !acts && words[i] != "absolute" && words[i] != "inactivity") {
+            idle += (idle.empty() ? "" : ", ") + words[i];
+        }
+    }
+    return idle.empty() ? "" : "without effect of these time-outs: " + idle;
+}
+
+/// `nat (inside) 1 NETWORK MASK CONNECTIONS EMBRYONIC`, `static (…) G L netmask M CONNECTIONS EMBRYONIC`
+std::string idle_limits(const Words& words, std::size_t from) {
+    for (std::size_t i = from; i < words.size(); ++i) {
+        if (words[i] == "dns" || words[i] == "norandomseq" ||
+            (words[i] != "0" && ios::parse_number(words[i], 1, ~0U))) {
+            return fmt::format("without effect: {} (limits of connections, dns, norandomseq)",
+                               words[i]);
+        }
+    }
+    return "";
+}
+
+bool is_range(const Words& words) {
+    return words.size() > 3 && words[3].find('-') != std::string::npos;
+}
+
+/// Of the global lines with the same interface and number one serves: the first range, or the first.
+std::string idle_global(const RunningConfig& config, const Words& words, std::string_view line) {
+    const std::string* serving = nullptr;
+    bool range = false;
+    for (const auto& kept : config.pix_kept) {
+        const auto other = words_of(kept);
+        if (other.size() < 4 || other[0] != "global" || other[1] != words[1] ||
+            other[2] != words[2]) {
+            continue;
+        }
+        if (serving == nullptr || (is_range(other) && !range)) {
+            serving = &kept;
+            range = is_range(other);
+        }
+    }
+    return serving == nullptr || *serving == line
+               ? ""
+               : "without effect: \"" + *serving + "\" serves all, by ports";
+}
+
+}  // namespace
+
+std::string part_without_effect(const RunningConfig& config, std::string_view line) {
+    const auto words = words_of(std::string(line));
+    if (words.empty()) {
+        return "";
+    }
+    if (words[0] == "timeout") {
+        return idle_timeouts(words);
+    }
+    if (words[0] == "nat") {
+        return idle_limits(words, 5);
+    }
+    if (words[0] == "static") {
+        const auto mask = std::find(words.begin(), words.end(), "netmask");
+        return mask == words.end()
+                   ? ""
+                   : idle_limits(words, static_cast<std::size_t>(mask - words.begin()) + 2);
+    }
+    return words[0] == "global" && words.size() > 3 ? idle_global(config, words, line) : "";
+}
 
 std::vector<NatProblem> build_nat(RunningConfig& config) {
     return Builder(config).run();

@@ -43,10 +43,11 @@ void set_defaults(RunningConfig& config) {
         config.pix_names[port] = name;
         config.pix_security[name] = static_cast<std::uint8_t>(level);
     }
-    // PIX 6.3: xlate 3:00:00, conn 1:00:00, udp 0:02:00.
+    // PIX 6.3: xlate 3:00:00, conn 1:00:00 half-closed 0:10:00 udp 0:02:00.
     config.nat.timeouts.dynamic_s = 10800;
     config.nat.timeouts.tcp_s = 3600;
     config.nat.timeouts.udp_s = 120;
+    config.nat.timeouts.half_closed_s = 600;
 }
 
 class Loader {
@@ -60,6 +61,7 @@ public:
         constexpr std::string_view kChecksum = "Cryptochecksum:";
         if (line.starts_with(kChecksum)) {
             result_.config.pix_kept.emplace_back(line);
+            add(LineProblem::Kind::without_effect, line, number, "accepted, without effect");
             return;
         }
         const auto match = commands().match(line);
@@ -97,6 +99,11 @@ public:
             });
             add(LineProblem::Kind::error, problem.line, at, problem.message);
         }
+        for_each_line(text, [this](std::string_view line, unsigned number) {
+            if (const auto note = part_without_effect(result_.config, line); !note.empty()) {
+                add(LineProblem::Kind::warning, line, number, "warning: " + note);
+            }
+        });
         auto& kept = result_.config.pix_kept;
         std::stable_sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) {
             return kept_place(a) < kept_place(b);
@@ -132,6 +139,19 @@ ios::LoadResult load(std::string_view text, std::string_view file_name) {
     for_each_line(text,
                   [&loader](std::string_view line, unsigned number) { loader.read(line, number); });
     return loader.finish(text);
+}
+
+std::vector<std::pair<unsigned, std::string>> acted_on(std::string_view text,
+                                                       const ios::LoadResult& loaded) {
+    std::vector<std::pair<unsigned, std::string>> out;
+    for_each_line(text, [&](std::string_view line, unsigned number) {
+        const bool problem = std::ranges::any_of(
+            loaded.problems, [number](const LineProblem& p) { return p.line_number == number; });
+        if (!is_comment(line) && !problem) {
+            out.emplace_back(number, line);
+        }
+    });
+    return out;
 }
 
 ios::LoadResult load_any(std::string_view text, std::string_view file_name) {

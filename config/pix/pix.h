@@ -8,8 +8,10 @@
 // static rule. The lines nat, global, static themselves, and all that has no effect, stand in pix_kept as they
 // were said, for write_pix_config().
 //
-// What is not said has the PIX's own default: xlate 3:00:00, conn 1:00:00, udp 0:02:00. How the rules act, and that the
+// What is not said has the PIX's own default: xlate 3:00:00, conn 1:00:00 half-closed 0:10:00 udp 0:02:00. How the rules act, and that the
 // lower interfaces are closed to what began outside, stands in controlplane/router/nat.h.
+//
+// Of several `global` lines with one number one serves all, by ports: the first range, else the first.
 //
 // Not supported (kept, and said so): VPN (isakmp, crypto, vpngroup), fixups, AAA, DHCP server, object groups,
 // failover. `no` lines are kept, they take nothing away: a PIX file is read whole, not edited line by line.
@@ -17,6 +19,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "config/ios/parser.h"
 #include "config/model/running_config.h"
@@ -28,6 +32,10 @@ bool is_pix(std::string_view text);
 
 /// Reads a PIX file. Problems as ios::load() reports them.
 ios::LoadResult load(std::string_view text, std::string_view file_name);
+
+/// The lines of a PIX file that the router acts upon, with their numbers: all that load() has no problem with.
+std::vector<std::pair<unsigned, std::string>> acted_on(std::string_view text,
+                                                       const ios::LoadResult& loaded);
 
 /// `write terminal`: from ": Saved" to ": end".
 std::string write_pix_config(const config::RunningConfig& config);

@@ -116,8 +116,14 @@ std::vector<Row> rows_of(const Arguments& arguments) {
     } else if (arguments.path == "acl") {
         paths.emplace_back("forward with access list", Path::forward_acl);
     } else if (arguments.path == "gre") {
-        paths.emplace_back("gre out", Path::gre_out);
-        paths.emplace_back("gre out, protected", Path::gre_esp_out);
+        if (arguments.direction != "in") {
+            paths.emplace_back("gre out", Path::gre_out);
+            paths.emplace_back("gre out, protected", Path::gre_esp_out);
+        }
+        if (arguments.direction != "out") {
+            paths.emplace_back("gre in", Path::gre_in);
+            paths.emplace_back("gre in, protected", Path::gre_esp_in);
+        }
     } else {
         if (arguments.direction != "in") {
             paths.emplace_back("esp out", Path::esp_out);
@@ -294,7 +300,7 @@ int bench_main(int argc, char** argv, const MachineTime& time) {
         ->check(CLI::Range(1, 4000000));
     app.add_option("--cipher", arguments.cipher, "gcm | gcm256 | cbc | 3des")
         ->check(CLI::IsMember({"gcm", "gcm256", "cbc", "3des"}));
-    app.add_option("--direction", arguments.direction, "esp: in | out | both")
+    app.add_option("--direction", arguments.direction, "esp, gre: in | out | both")
         ->check(CLI::IsMember({"in", "out", "both"}));
     app.add_flag("--udp", arguments.udp, "esp: in UDP 4500");
     app.add_flag("--no-replay", arguments.no_replay, "esp in: no replay window");

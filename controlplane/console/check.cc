@@ -58,6 +58,12 @@ int check_files(std::span<const std::string> files, std::string& out, std::strin
         const ios::LoadResult loaded = pix::load_any(*text, file);
         const unsigned refused = show(loaded.problems, Kind::error, out);
         const unsigned warnings = show(loaded.problems, Kind::warning, out);
+        if (pix::is_pix(*text)) {
+            out += fmt::format("{}: acted upon:\n", file);
+            for (const auto& [number, line] : pix::acted_on(*text, loaded)) {
+                out += fmt::format("{:>6}: {}\n", number, line);
+            }
+        }
         const unsigned without_effect = show_without_effect(loaded.problems, file, out);
         out += fmt::format("{}: {}, {}, {} without effect\n",
                            file,

@@ -36,6 +36,8 @@ Console::~Console() = default;
 
 void Console::attach(std::unique_ptr<Host> host) {
     host_ = std::move(host);
+    sessions_told_ = 0;
+    tell_sessions();
     build_commands();
 }
 
@@ -74,6 +76,7 @@ void Console::add_commands(std::size_t first) {
 void Console::on_clock(TimePoint now, WallTime wall) {
     now_ = now;
     wall_ = wall;
+    tell_sessions();
 }
 
 void Console::on_message(const LogMessage& message) {
@@ -81,6 +84,7 @@ void Console::on_message(const LogMessage& message) {
     static const config::SystemConfig kDefaults;
     const config::SystemConfig& system = host_ ? host_->running().system : kDefaults;
     const Duration uptime = host_ ? now_ - host_->started_at() : Duration{};
+    events_.add(message, system.logging.events, wall_, system.clock_offset_min);
     book_.add(message, system, wall_, uptime);
 }
 
@@ -108,11 +112,19 @@ Session* Console::open_session(const SessionSpec& spec) {
     session->last_input = now_;
     Session* const raw = session.get();
     sessions_.emplace(raw->id, std::move(session));
+    tell_sessions();
     return raw;
 }
 
 void Console::close_session(std::uint32_t id) {
-    sessions_.erase(id);
+    sessions_.erase(id);  // the router may be gone by now: it is told by on_clock()
+}
+
+void Console::tell_sessions() {
+    if (host_ && sessions_told_ != sessions_.size()) {
+        sessions_told_ = sessions_.size();
+        host_->on_sessions(sessions_told_);
+    }
 }
 
 Session* Console::session(std::uint32_t id) {

@@ -15,6 +15,7 @@
 #include "controlplane/console/host.h"
 #include "controlplane/console/log_book.h"
 #include "controlplane/console/session.h"
+#include "controlplane/log/event_log.h"
 #include "controlplane/log/log.h"
 #include "dataplane/base/clock.h"
 
@@ -62,6 +63,8 @@ public:
 
     [[nodiscard]] LogBook& book() { return book_; }
 
+    [[nodiscard]] EventLog& events() { return events_; }
+
     [[nodiscard]] TimePoint now() const { return now_; }
 
     [[nodiscard]] WallTime wall() const { return wall_; }
@@ -87,10 +90,13 @@ public:
 
 private:
     void build_commands();
+    void tell_sessions();
     void add_commands(std::size_t first);
 
     std::unique_ptr<Host> host_;
     LogBook book_;
+    EventLog events_;
+    std::size_t sessions_told_ = 0;  // to the host
     TimePoint now_{};
     WallTime wall_{};
     std::map<std::uint32_t, std::unique_ptr<Session>> sessions_;

@@ -37,6 +37,8 @@ public:
 
     [[nodiscard]] unsigned workers() const override { return router_.plane().workers(); }
 
+    void on_sessions(std::size_t open) override { router_.set_console_sessions(open); }
+
 private:
     Router& router_;
 };

@@ -40,6 +40,9 @@ public:
     /// "AVX512 VAES": the code path of the ciphers in use.
     [[nodiscard]] virtual std::string cipher_path() const = 0;
     [[nodiscard]] virtual unsigned workers() const = 0;
+
+    /// So many sessions are open.
+    virtual void on_sessions(std::size_t /*open*/) {}
 };
 
 /// The real one. `router` outlives it.

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "controlplane/log/event_log.h"
+
 namespace viaduct::console {
 
 namespace {
@@ -61,6 +63,18 @@ std::string date_text(const Calendar& c) {
 
 std::string zone(const config::SystemConfig& system) {
     return system.clock_timezone.empty() ? "UTC" : system.clock_timezone;
+}
+
+/// `logging class`: by the message's facility, or by its event class.
+bool silenced(const config::LoggingConfig& logging,
+              const LogMessage& message,
+              const std::optional<EventKind>& event) {
+    const auto beyond = [&](std::string_view name) {
+        const auto limit = logging.classes.find(std::string(name));
+        return limit != logging.classes.end() &&
+               static_cast<std::uint8_t>(message.severity) > limit->second;
+    };
+    return beyond(message.facility) || (event && beyond(event_class_name(event->event_class)));
 }
 
 /// "level debugging, 3 messages logged" or "disabled".
@@ -163,8 +177,8 @@ void LogBook::add(const LogMessage& message,
     const auto within = [severity](const std::optional<std::uint8_t>& level) {
         return level && severity <= *level;
     };
-    if (const auto limit = logging.classes.find(message.facility);
-        limit != logging.classes.end() && severity > limit->second) {
+    const auto event = event_of(message);
+    if (silenced(logging, message, event)) {
         return;
     }
     const bool is_debug = message.facility.empty();
@@ -176,21 +190,28 @@ void LogBook::add(const LogMessage& message,
         is_debug ? system.debug_timestamps : system.log_timestamps, system, wall, uptime);
     const std::string line = stamp.empty() ? text + "\n" : fmt::format("{}: {}\n", stamp, text);
 
-    const bool console = within(logging.console);
+    const std::uint8_t class_limit =
+        event ? logging.events.at(static_cast<std::size_t>(event->event_class)).to_console : 0;
+    const bool console = class_limit > 0 ? event->severity <= class_limit
+                                         : within(logging.console) && !message.only_recorded;
+    if (message.only_recorded && !console) {
+        return;
+    }
     // IOS: `no logging on` leaves the console alone; everything else falls silent.
-    const bool monitor = logging.on && within(logging.monitor);
+    const bool on = logging.on && !message.only_recorded;
+    const bool monitor = on && within(logging.monitor);
     logged_console_ += console ? 1 : 0;
     logged_monitor_ += monitor ? 1 : 0;
     if (display_ && (console || monitor)) {
         display_(line, console, monitor);
     }
-    if (logging.on && within(logging.buffered)) {
+    if (on && within(logging.buffered)) {
         ++logged_buffer_;
         bytes_ += line.size();
         lines_.push_back(line);
         trim(logging.buffered_bytes);
     }
-    if (logging.on && severity <= logging.trap && !logging.hosts.empty()) {
+    if (on && severity <= logging.trap && !logging.hosts.empty()) {
         ++logged_trap_;
         if (syslog_) {
             // RFC 3164, 4.1: "<PRI>" "Mmm dd hh:mm:ss HOSTNAME" TAG and content.

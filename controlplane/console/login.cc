@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "config/ios/password.h"
+#include "crypto/password_hash.h"
 #include "crypto/primitives.h"
 #include "dataplane/base/bytes.h"
 
@@ -72,8 +73,8 @@ bool password_fits(const config::Password& stored, std::string_view typed) {
     if (stored.empty()) {
         return false;
     }
-    if (stored.type == 5) {
-        return equal(crypto::md5_crypt(typed, stored.text), stored.text);
+    if (stored.type != 0 && stored.type != 7) {
+        return crypto::secret_fits(stored.type, stored.text, typed);
     }
     const auto plain = ios::plain_text(stored);
     return plain && equal(*plain, typed);

@@ -20,7 +20,7 @@ LoginKind login_kind(const config::RunningConfig& config, const config::LineConf
 /// The line, or the defaults if it is not in the configuration.
 config::LineConfig line_config(const config::RunningConfig& config, config::LineConfig::Kind kind);
 
-/// Plain text, type 7 and type 5 (MD5 crypt). Constant time in the password.
+/// Plain text, type 7, and the hashes of types 5, 8 and 9. Constant time in the password.
 bool password_fits(const config::Password& stored, std::string_view typed);
 
 /// The user's privilege level, or 0 if name and password do not fit.

@@ -41,7 +41,7 @@ const std::vector<ios::TokenHelp>& debug_help() {
         {"ip", "IP information"},
         {"icmp", "ICMP transactions"},
         {"routing", "Routing table events"},
-        {"nat", "NAT events"},
+        {"nat", "NAT: rules in force, and once a second the translations made (20 of them)"},
         {"arp", "IP ARP and HP Probe transactions"},
         {"dhcp", "DHCP client activity"},
         {"server", "DHCP server"},
@@ -57,7 +57,7 @@ const std::vector<ios::TokenHelp>& debug_help() {
 
 void show_debugging(const Log& log, std::string& out) {
     for (const DebugWords& words : kDebugWords) {
-        if (log.enabled(words.flag)) {
+        if (log.switched_on(words.flag)) {
             out += fmt::format("  {} is on\n", words.title);
         }
     }

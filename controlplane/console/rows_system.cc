@@ -91,6 +91,20 @@ void show_processes(const Console& console, ios::ExecContext& context) {
     }
 }
 
+void show_event_log(Console& console, ios::ExecContext& context, const ios::Args& args) {
+    EventFilter filter{.event_class = std::nullopt,
+                       .severity = static_cast<std::uint8_t>(args.number("severity", 13)),
+                       .last = args.number("last", EventLog::kMaxEvents)};
+    if (const std::string name = args.text("class"); !name.empty()) {
+        filter.event_class = event_class_named(name);
+        if (!filter.event_class) {
+            context.out += fmt::format("% Unknown event class {}\n", name);
+            return;
+        }
+    }
+    context.out += console.events().show(filter);
+}
+
 void clear_line(Console& console, ios::ExecContext& context, const ios::Args& args) {
     Session* const session = console.session(args.number("line"));
     if (session == nullptr) {
@@ -142,6 +156,25 @@ ios::ExecRows system_rows(Console& console) {
             {clear, {"logging", "Clear logging buffer"}},
             15,
             [&console](ios::ExecContext&, const ios::Args&) { console.book().clear(); }));
+    rows.push_back(row(
+        "show event-log ( class <class:WORD> | severity <severity:1-13> | last <last:1-2048> )*",
+        {show,
+         {"event-log", "Event log of IKE, IPsec and authentication by class"},
+         {"class", "One event class only"},
+         {"class", "AUTH, AUTHDBG, CERT, IKE, IKEDBG, IKEDECODE, IPSEC or IPSECDBG"},
+         {"severity", "Events up to a severity only"},
+         {"severity", "1 faults, 2-3 warnings, 4-6 information, 7-9 debugging, 10-13 packets"},
+         {"last", "The latest events only"},
+         {"last", "How many"}},
+        1,
+        [&console](ios::ExecContext& context, const ios::Args& args) {
+            show_event_log(console, context, args);
+        }));
+    rows.push_back(
+        row("clear event-log",
+            {clear, {"event-log", "Event log of IKE, IPsec and authentication by class"}},
+            15,
+            [&console](ios::ExecContext&, const ios::Args&) { console.events().clear(); }));
     rows.push_back(row("clear line <line:1-65535>",
                        {clear, {"line", "Reset a terminal line"}, {"line", "Line number"}},
                        15,

@@ -99,8 +99,7 @@ public:
     [[nodiscard]] const Counters& counters() const { return counters_; }
 
 private:
-    friend class PingJob;
-    friend class TraceJob;
+    friend class ProbeJob;
 
     struct Answer {
         TimePoint at{};

@@ -65,21 +65,9 @@ bool map_authorizes(const Engine::State& core, const IkeSa& sa) {
 
 // ── limits on strangers ─────────────────────────────────────────────────────────────────────────
 
-bool FirstMessageLimit::take(Bucket& bucket, TimePoint now, double rate, double burst) {
-    const std::chrono::duration<double> passed = now - bucket.filled;
-    bucket.tokens = std::min(burst, bucket.tokens + passed.count() * rate);
-    bucket.filled = now;
-    if (bucket.tokens < 1) {
-        return false;
-    }
-    bucket.tokens -= 1;
-    return true;
-}
-
 void FirstMessageLimit::forget_idle(TimePoint now) {
     std::erase_if(sources_, [&](const auto& entry) {
-        const std::chrono::duration<double> passed = now - entry.second.filled;
-        return entry.second.tokens + passed.count() * kPerSource >= kBurstOfSource;
+        return entry.second.idle(now, kPerSource, kBurstOfSource);
     });
 }
 
@@ -90,12 +78,12 @@ bool FirstMessageLimit::allow(TimePoint now, Ipv4Address source) {
     auto it = sources_.find(source);
     if (it == sources_.end()) {
         if (sources_.size() >= kMaxSources) {
-            return take(total_, now, kTotal, kBurstTotal);
+            return total_.take(now, kTotal, kBurstTotal);
         }
-        it = sources_.emplace(source, Bucket{kBurstOfSource, now}).first;
+        it = sources_.emplace(source, TokenBucket{kBurstOfSource, now}).first;
     }
-    return take(it->second, now, kPerSource, kBurstOfSource) &&
-           take(total_, now, kTotal, kBurstTotal);
+    return it->second.take(now, kPerSource, kBurstOfSource) &&
+           total_.take(now, kTotal, kBurstTotal);
 }
 
 // ── responder, message 1 ────────────────────────────────────────────────────────────────────────
@@ -111,9 +99,7 @@ void AggressiveMode::on_first(const PacketIn& packet, const Header& header) {
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto offered = sa_payload != nullptr
-                             ? parse_sa(sa_payload->body)
-                             : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto offered = parse_sa(sa_payload);
     const auto* id_payload = chain ? chain->find(PayloadType::identification) : nullptr;
     const auto identity = id_payload != nullptr
                               ? parse_identity(id_payload->body)
@@ -298,11 +284,7 @@ void AggressiveMode::send_second(IkeSa& sa) {
               authentication_hash(sa.material(), sa.keys, false, sa.sa_body, sa.own_id));
     add_ability_vendor_ids(core_, sa, chain);
     if (sa.nat.vendor) {
-        core_.log.debug(Debug::crypto_isakmp,
-                        "{}: constructed NAT-T vendor-{} ID",
-                        sa.tag(),
-                        nat_t_construct_name(*sa.nat.vendor));
-        chain.add(PayloadType::vendor_id, vendor_id_body(*sa.nat.vendor));
+        add_nat_vendor_id(core_, sa, *sa.nat.vendor, chain);
         add_nat_d(sa, chain);
     }
     core_.phase1.send(sa, write_message(aggressive_header(sa, chain.first()), chain.view()));
@@ -468,8 +450,7 @@ void AggressiveMode::on_second(IkeSa& sa, const PacketIn& packet, const Header& 
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto answer = sa_payload != nullptr ? parse_sa(sa_payload->body)
-                                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = parse_sa(sa_payload);
     const auto* id = chain ? chain->find(PayloadType::identification) : nullptr;
     const auto* hash = chain ? chain->find(PayloadType::hash) : nullptr;
     const auto identity = id != nullptr ? parse_identity(id->body)

@@ -16,6 +16,7 @@
 #include <unordered_map>
 
 #include "controlplane/ike/phase1.h"
+#include "controlplane/ike/token_bucket.h"
 
 namespace viaduct::ike {
 
@@ -33,16 +34,10 @@ public:
     [[nodiscard]] std::size_t sources() const { return sources_.size(); }
 
 private:
-    struct Bucket {
-        double tokens = 0;
-        TimePoint filled{};
-    };
-
-    static bool take(Bucket& bucket, TimePoint now, double rate, double burst);
     void forget_idle(TimePoint now);
 
-    Bucket total_{kBurstTotal, {}};
-    std::unordered_map<Ipv4Address, Bucket> sources_;
+    TokenBucket total_{kBurstTotal, {}};
+    std::unordered_map<Ipv4Address, TokenBucket> sources_;
 };
 
 class AggressiveMode {

@@ -496,6 +496,16 @@ void Children::on_limit(ChildId id, SaNotice notice) {
         rekey(*child);
         return;
     case SaNotice::hard_limit:
+        if (child->stage == ChildStage::inbound) {
+            return;
+        }
+        // The new keys are on their way, perhaps lost: nothing is sent until they are there. To delete the pair would
+        // make the peer begin anew as well.
+        if (core_.quick_mode.hasten(id) && (child = get(id)) != nullptr) {
+            stop_sending(*child, "lifetime in kilobytes expired");
+            core_.timers.set({TimerKind::child_hard, id.value()}, core_.now + kInboundGrace);
+            return;
+        }
         remove(id, "lifetime in kilobytes expired", Notify::yes);
         return;
     case SaNotice::first_packet:
@@ -512,16 +522,20 @@ void Children::on_timer_outbound_end(ChildId id) {
     if (child == nullptr || child->stage != ChildStage::live) {
         return;
     }
-    child->stage = ChildStage::inbound;
-    core_.actions.emplace_back(RemoveChild{id, true});
-    const auto key = flow_of(child->parameters);
-    if (current_of(key) != id) {
+    stop_sending(*child, "lifetime expired");
+}
+
+void Children::stop_sending(Child& child, std::string_view reason) {
+    child.stage = ChildStage::inbound;
+    core_.actions.emplace_back(RemoveChild{child.id(), true});
+    const auto key = flow_of(child.parameters);
+    if (current_of(key) != child.id()) {
         return;
     }
     flows_.at(key).current.reset();
     choose_another(key);
     if (!current_of(key)) {
-        core_.actions.emplace_back(state_of(*child, false, "lifetime expired"));
+        core_.actions.emplace_back(state_of(child, false, reason));
     }
 }
 

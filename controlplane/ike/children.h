@@ -154,6 +154,8 @@ private:
     void settle_collisions(const FlowKey& key);
     void arm(Child& child);
     void choose_another(const FlowKey& key);
+    /// What comes in with it is still taken.
+    void stop_sending(Child& child, std::string_view reason);
     void enter_flow(const Child& child);
     void leave_flow(const Child& child);
     void rekey(Child& child);

@@ -42,6 +42,10 @@ inline constexpr std::size_t kSeenIds = 128;
 
 inline constexpr Duration kRetransmitInterval = 10s;
 inline constexpr unsigned kMaxRetransmits = 5;
+// A rekey has a pair that runs out: at 10 Gbit/s the default of 4,608,000 kilobytes lasts four seconds. Its first
+// message is repeated sooner, then at twice the time, up to kRetransmitInterval.
+inline constexpr Duration kRekeyRetransmit = 500ms;
+inline constexpr unsigned kMaxRekeyRetransmits = 8;
 inline constexpr Duration kSetupTime = 75s;
 inline constexpr Duration kUnconfirmedTime = 30s;
 inline constexpr Duration kExchangePurge = 90s;

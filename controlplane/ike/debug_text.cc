@@ -40,6 +40,17 @@ void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet) {
               show_state(sa.state));
 }
 
+void debug_sending(Log& log, const IkeSa& sa, std::string_view state) {
+    log.debug(Debug::crypto_isakmp,
+              "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
+              sa.tag(),
+              sa.remote.address.to_string(),
+              sa.local.port.value(),
+              sa.remote.port.value(),
+              sa.initiator() ? 'I' : 'R',
+              state);
+}
+
 std::string proxy_text(const Proxy& proxy) {
     return proxy_with_mask(proxy, proxy.mask.to_string());
 }

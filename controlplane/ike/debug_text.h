@@ -15,6 +15,8 @@ std::string policy_head(const PolicyRef& policy, const std::string& interface_na
 
 /// "received packet from …": a message of an SA that stands, with where the SA is.
 void debug_received(Log& log, const IkeSa& sa, const PacketIn& packet);
+/// `state` is what IOS shows as the exchange's: QM_IDLE, CONF_XAUTH …
+void debug_sending(Log& log, const IkeSa& sa, std::string_view state);
 void debug_validate_proposal(Log& log,
                              const IkeSa& sa,
                              const ProxyPair& proxies,

@@ -389,6 +389,10 @@ void Engine::ezvpn_disconnect(TimePoint now, const std::string& name) {
     state_->ezvpn.disconnect(name);
 }
 
+void Engine::set_management_sessions(std::size_t active) {
+    state_->sessions.on_management(active);
+}
+
 TimePoint Engine::next_deadline() const {
     return state_->timers.next();
 }

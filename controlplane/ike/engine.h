@@ -345,6 +345,8 @@ public:
     void clear_session(TimePoint now, std::optional<Ipv4Address> peer, const std::string& user);
     void ezvpn_connect(TimePoint now, const std::string& name);
     void ezvpn_disconnect(TimePoint now, const std::string& name);
+    /// So many sessions are open on the router's own console: counted with the others (N12).
+    void set_management_sessions(std::size_t active);
 
     [[nodiscard]] TimePoint next_deadline() const;
     void on_time(TimePoint now);

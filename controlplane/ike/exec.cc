@@ -163,10 +163,32 @@ void add_maps_and_sessions(ios::ExecRows& rows, Engine& engine) {
                         }));
     rows.push_back(
         show(engine,
-             "show crypto session [ detail ]",
-             {kCrypto, {"session", "Show crypto sessions (tunnels)"}, {"detail", "Detailed"}},
+             "show crypto session ( detail | brief | local <local-address:A.B.C.D> | remote "
+             "<address:A.B.C.D> | username <user:WORD> | interface <where:interface> )*",
+             {kCrypto,
+              {"session", "Show crypto sessions (tunnels)"},
+              {"detail", "Detailed"},
+              {"brief", "One line a session"},
+              {"local", "Sessions from one of our addresses"},
+              {"remote", "Sessions with one peer"},
+              {"username", "Sessions of one XAUTH user"},
+              {"interface", "Sessions on one interface"},
+              {"local-address", "Our address"},
+              {"address", "Peer's address"},
+              {"user", "User name"},
+              {"where", "Interface"}},
              [](const auto& core, auto now, const auto& args) {
-                 return show_session(core, now, args.has("detail"));
+                 SessionFilter filter;
+                 if (args.has("local")) {
+                     filter.local = args.address("local-address");
+                 }
+                 if (args.has("remote")) {
+                     filter.remote = args.address("address");
+                 }
+                 filter.user = args.text("user");
+                 filter.interface = args.interface("where");
+                 filter.brief = args.has("brief");
+                 return show_session(core, now, args.has("detail"), filter);
              }));
 }
 

@@ -391,7 +391,7 @@ void Ezvpn::on_given(IkeSa& sa, const ConfigBody& body) {
     }
     const auto* wanted = settings(name);
     if (wanted == nullptr ||
-        (wanted->mode == config::EzvpnClient::Mode::client && !given.address)) {
+        (wanted->mode != config::EzvpnClient::Mode::network_extension && !given.address)) {
         core_.phase1.destroy(sa.id, "the server gave no address", Phase1::Notify::yes);
         return;
     }
@@ -411,24 +411,46 @@ void Ezvpn::on_given(IkeSa& sa, const ConfigBody& body) {
     acquire(sa, given);
 }
 
+std::vector<Proxy> Ezvpn::inside_of(const std::string& name, const ClientConfigured& given) const {
+    std::vector<Proxy> out;
+    if (given.address) {
+        out.push_back({*given.address, kHostMask, std::nullopt, 0});
+    }
+    const auto* wanted = settings(name);
+    if (given.address &&
+        (wanted == nullptr || wanted->mode != config::EzvpnClient::Mode::network_plus)) {
+        return out;
+    }
+    for (const auto& [port, interface] : core_.config->interfaces) {
+        if (interface.ezvpn_client == name && interface.ezvpn_inside && interface.address) {
+            const auto network = interface.address->network();
+            out.push_back({network.network(), mask_of(network.length()), std::nullopt, 0});
+        }
+    }
+    // `acl`: subnets behind the inside interfaces.
+    const auto list = core_.config->access_lists.find(wanted != nullptr ? wanted->acl : "");
+    if (list != core_.config->access_lists.end()) {
+        for (const auto& line : list->second.entries) {
+            const Ipv4Address mask{~line.source.wildcard.value()};
+            if (line.action == config::AclAction::permit && line.remark.empty() &&
+                length_of_mask(mask) && !mask.is_unspecified() && out.size() < kMaxSplit) {
+                out.push_back({Ipv4Address{line.source.address.value() & mask.value()},
+                               mask,
+                               std::nullopt,
+                               0});
+            }
+        }
+    }
+    return out;
+}
+
 void Ezvpn::acquire(IkeSa& sa, const ClientConfigured& given) {
     Acquire wish;
     wish.policy.ezvpn = given.ezvpn;
     wish.policy.interface = sa.interface;
     wish.local = sa.local.address;
     wish.peers = {sa.remote.address};
-    std::vector<Proxy> inside;
-    if (given.address) {
-        inside.push_back({*given.address, kHostMask, std::nullopt, 0});
-    } else {
-        for (const auto& [name, interface] : core_.config->interfaces) {
-            if (interface.ezvpn_client == given.ezvpn && interface.ezvpn_inside &&
-                interface.address) {
-                const auto network = interface.address->network();
-                inside.push_back({network.network(), mask_of(network.length()), std::nullopt, 0});
-            }
-        }
-    }
+    const auto inside = inside_of(given.ezvpn, given);
     auto outside = given.split_include;
     if (outside.empty()) {
         outside.emplace_back(Ipv4Address{}, 0);
@@ -480,8 +502,11 @@ std::optional<PolicyRef> Ezvpn::select(const IkeSa& sa, const ProxyPair& proxies
         return std::nullopt;
     }
     const auto& given = *it->second.given;
-    if (given.address &&
-        (proxies.local.address != *given.address || proxies.local.mask != kHostMask)) {
+    const auto inside = inside_of(it->first, given);
+    const bool ours = std::ranges::any_of(inside, [&proxies](const Proxy& own) {
+        return own.address == proxies.local.address && own.mask == proxies.local.mask;
+    });
+    if (given.address && !ours) {
         return std::nullopt;
     }
     PolicyRef ref;

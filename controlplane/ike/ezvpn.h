@@ -6,10 +6,10 @@
 //   packet that the list permits (the Router calls connect()).
 //
 // What is given goes to the Router as ClientConfigured: in client mode it translates the inside hosts to the assigned
-// address. Without NAT-T the server is asked for Cisco's IPsec over UDP.
+// address. In network-plus mode SAs protect the address, which is the router's own, and the inside networks beside it. Without NAT-T the server is asked for Cisco's IPsec over UDP.
 //
 // Not supported: saved-password prompts (`xauth userid mode interactive`), a new phase 1 before the old one
-// ends (the session begins anew); network-plus mode gets an address and protects that alone.
+// ends (the session begins anew).
 #pragma once
 
 #include <map>
@@ -70,6 +70,9 @@ private:
     void request_config(IkeSa& sa);
     void on_given(IkeSa& sa, const ConfigBody& body);
     void acquire(IkeSa& sa, const ClientConfigured& given);
+    /// What our side of the tunnel may be.
+    [[nodiscard]] std::vector<Proxy> inside_of(const std::string& name,
+                                               const ClientConfigured& given) const;
 
     Engine::State& core_;
     config::CryptoPolicy policy_;

@@ -29,7 +29,9 @@ std::string_view state_text(const Engine::State& core, const std::optional<Conne
 std::string show_ezvpn(const Engine::State& core) {
     std::string out = "Easy VPN Remote Phase: 2\n\n";
     // Also those that nothing has asked for yet.
+    unsigned loopback = 10000 - 1;  // IOS: the first of a client's own loopback interfaces
     for (const auto& [name, settings] : core.crypto().ezvpn_clients) {
+        ++loopback;
         const auto known = core.ezvpn.clients().find(name);
         const auto client = known != core.ezvpn.clients().end() ? known->second : Ezvpn::Client{};
         out += fmt::format("Tunnel name : {}\n", name);
@@ -40,8 +42,10 @@ std::string show_ezvpn(const Engine::State& core) {
         if (client.given) {
             const auto& given = *client.given;
             if (given.address) {
-                out += fmt::format("Address: {}\nMask: {}\n",
+                const bool plus = settings.mode == config::EzvpnClient::Mode::network_plus;
+                out += fmt::format("Address: {}{}\nMask: {}\n",
                                    given.address->to_string(),
+                                   plus ? fmt::format(" (applied on Loopback{})", loopback) : "",
                                    given.netmask.value_or(Ipv4Address{0xFFFFFFFFU}).to_string());
             }
             if (!given.dns.empty()) {

@@ -4,6 +4,7 @@
 
 #include "controlplane/ike/core.h"
 #include "controlplane/ike/debug_text.h"
+#include "controlplane/ike/decode.h"
 #include "controlplane/ike/keyring.h"
 
 namespace viaduct::ike {
@@ -112,6 +113,7 @@ void Informational::on_message(IkeSa& sa, const PacketIn& packet, const Header& 
 }
 
 void Informational::on_notify(IkeSa& sa, const Notification& n) {
+    decode_notify(core_.log, n);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: processing NOTIFY {} protocol {}",
                     sa.tag(),
@@ -204,14 +206,7 @@ void Informational::send_protected(IkeSa& sa, PayloadType type, const Bytes& bod
     auto iv = phase2_iv(sa.suite.hash, sa.suite.cipher, sa.iv, id);
     const auto chain = with_phase2_hash(sa, id, {}, {{type, body}});
     const auto message = seal_message(sa, ExchangeType::informational, id, iv, chain);
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_sending(core_.log, sa, show_state(sa.state));
     core_.send_datagram(sa.local, sa.remote, message);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: purging node {}",
@@ -308,6 +303,7 @@ void Informational::on_timer_keepalive(ConnectionId id) {
                      core_.now + std::chrono::seconds(period));
     if (core_.phase1.is_newest(*sa)) {
         core_.counters.count(Counter::nat_keepalives_out);
+        core_.log.debug(Debug::crypto_ipsec, "Xmit IPSEC-over-UDP NAT keepalive packet: success");
         // One octet without the marker (RFC 3948, 2.3).
         core_.actions.emplace_back(SendPacket{sa->local, sa->remote, Bytes{0xFF}, false});
     }

@@ -88,9 +88,7 @@ void MainMode::on_first(const PacketIn& packet, const Header& header) {
     const auto chain =
         parse_chain(header.next, packet.payload.subspan(kHeaderBytes), Padding::none);
     const auto* sa_payload = chain ? chain->find(PayloadType::sa) : nullptr;
-    const auto offered = sa_payload != nullptr
-                             ? parse_sa(sa_payload->body)
-                             : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto offered = parse_sa(sa_payload);
     if (!offered || header.encrypted() || chain->payloads.front().type != PayloadType::sa) {
         core_.counters.count(Counter::malformed_payload);
         return;
@@ -144,11 +142,7 @@ bool MainMode::answer_first(IkeSa& sa, const Chain& chain, const SaBody& offered
     ChainWriter answer;
     answer.add(PayloadType::sa, write_sa(chosen->answer));
     if (sa.nat.vendor) {
-        core_.log.debug(Debug::crypto_isakmp,
-                        "{}: constructed NAT-T vendor-{} ID",
-                        sa.tag(),
-                        nat_t_construct_name(*sa.nat.vendor));
-        answer.add(PayloadType::vendor_id, vendor_id_body(*sa.nat.vendor));
+        add_nat_vendor_id(core_, sa, *sa.nat.vendor, answer);
     }
     if (sa.is_signed()) {
         answer.add(PayloadType::vendor_id, vendor_id_body(VendorId::fragmentation));
@@ -220,8 +214,7 @@ void MainMode::on_answer(IkeSa& sa, const Chain& chain) {
     core_.phase1.transition(sa, Input::from_peer, "IKE_MM_EXCH", Phase1State::i_mm2);
     core_.timers.cancel({TimerKind::phase1_retransmit, sa.id.value()});
     const auto* payload = chain.find(PayloadType::sa);
-    const auto answer = payload != nullptr ? parse_sa(payload->body)
-                                           : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = parse_sa(payload);
     if (!answer) {
         core_.counters.count(Counter::malformed_payload);
         core_.phase1.fail(sa, "malformed SA payload");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/keyring.h"
 #include "dataplane/base/check.h"
 
@@ -241,14 +242,7 @@ void Phase1::transition(IkeSa& sa, Input input, std::string_view event, Phase1St
 // ── messages ────────────────────────────────────────────────────────────────────────────────────
 
 void Phase1::send(IkeSa& sa, Bytes message) {
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_sending(core_.log, sa, show_state(sa.state));
     core_.send_datagram(sa.local, sa.remote, message);
     sa.last_sent = std::move(message);
     sa.answers_repeated = 0;
@@ -486,14 +480,7 @@ void Phase1::on_timer_retransmit(ConnectionId id) {
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: incrementing error counter on sa: retransmit phase 1",
                     sa->tag());
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa->tag(),
-                    sa->remote.address.to_string(),
-                    sa->local.port.value(),
-                    sa->remote.port.value(),
-                    sa->initiator() ? 'I' : 'R',
-                    show_state(sa->state));
+    debug_sending(core_.log, *sa, show_state(sa->state));
     core_.send_datagram(sa->local, sa->remote, sa->last_sent);
     core_.timers.set({TimerKind::phase1_retransmit, id.value()}, core_.now + kRetransmitInterval);
 }

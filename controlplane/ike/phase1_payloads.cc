@@ -97,16 +97,20 @@ SuiteWishes wishes_for(const Engine::State& core, const IkeSa& sa) {
     return wishes;
 }
 
+void add_nat_vendor_id(Engine::State& core, const IkeSa& sa, VendorId id, ChainWriter& chain) {
+    core.log.debug(Debug::crypto_isakmp,
+                   "{}: constructed NAT-T vendor-{} ID",
+                   sa.tag(),
+                   nat_t_construct_name(id));
+    chain.add(PayloadType::vendor_id, vendor_id_body(id));
+}
+
 void add_nat_vendor_ids(Engine::State& core, const IkeSa& sa, ChainWriter& chain) {
     if (!nat_traversal_allowed(core, sa)) {
         return;
     }
     for (const auto id : kOwnNatIds) {
-        core.log.debug(Debug::crypto_isakmp,
-                       "{}: constructed NAT-T vendor-{} ID",
-                       sa.tag(),
-                       nat_t_construct_name(id));
-        chain.add(PayloadType::vendor_id, vendor_id_body(id));
+        add_nat_vendor_id(core, sa, id, chain);
     }
 }
 

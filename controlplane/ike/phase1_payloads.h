@@ -7,6 +7,8 @@ namespace viaduct::ike {
 
 /// The NAT-T vendor IDs of an initiator's first message.
 void add_nat_vendor_ids(Engine::State& core, const IkeSa& sa, ChainWriter& chain);
+/// One of them.
+void add_nat_vendor_id(Engine::State& core, const IkeSa& sa, VendorId id, ChainWriter& chain);
 /// Unity, DPD, IOS, and XAUTH where it is configured.
 void add_ability_vendor_ids(Engine::State& core, const IkeSa& sa, ChainWriter& chain);
 /// The peer's vendor IDs: abilities, and the best NAT-T dialect.

@@ -64,12 +64,7 @@ void QuickMode::send_first(IkeSa& sa, QuickExchange& x) {
         return;
     }
     // What stands now is what this exchange replaces.
-    ChildParameters probe;
-    probe.policy = x.policy;
-    probe.proxies = x.proxies;
-    probe.remote = sa.remote;
-    probe.udp_encapsulation = x.offered.front().udp() || (sa.client && sa.client->esp_udp_port);
-    x.replaces = core_.children.live_of_flow(flow_of(probe));
+    x.replaces = core_.children.live_of_flow(flow_of(x, sa));
     SaBody body;
     for (const auto& suite : x.offered) {
         Proposal p;
@@ -98,7 +93,7 @@ void QuickMode::send_first(IkeSa& sa, QuickExchange& x) {
     send(sa, x, seal_message(sa, ExchangeType::quick, x.id, x.iv, chain));
     transition(sa, x, Input::internal, "IKE_INIT_QM", QuickState::i_qm1);
     core_.timers.set({TimerKind::exchange_retransmit, sa.id.value(), x.id.value()},
-                     core_.now + kRetransmitInterval);
+                     core_.now + patience(x));
 }
 
 void QuickMode::on_second(IkeSa& sa, QuickExchange& x, const OpenedMessage& message) {
@@ -201,8 +196,7 @@ bool QuickMode::read_answer(IkeSa& sa, QuickExchange& x, const Chain& chain) {
     const auto* sa_payload = chain.find(PayloadType::sa);
     const auto* nonce = chain.find(PayloadType::nonce);
     const auto* ke = chain.find(PayloadType::key_exchange);
-    const auto answer = sa_payload != nullptr ? parse_sa(sa_payload->body)
-                                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto answer = parse_sa(sa_payload);
     if (!answer || nonce == nullptr || nonce->body.size() < 8 || nonce->body.size() > 256) {
         core_.counters.count(Counter::malformed_payload);
         return false;

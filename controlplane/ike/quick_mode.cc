@@ -49,14 +49,7 @@ void QuickMode::transition(
 }
 
 void QuickMode::send(IkeSa& sa, QuickExchange& x, Bytes message) {
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    show_state(sa.state));
+    debug_sending(core_.log, sa, show_state(sa.state));
     core_.send_datagram(sa.local, sa.remote, message);
     x.last_sent = std::move(message);
 }
@@ -281,7 +274,8 @@ void QuickMode::on_timer_retransmit(ConnectionId ike, MessageId id) {
         return;
     }
     auto& x = sa->exchanges.at(id);
-    if (x.retransmits >= kMaxRetransmits) {
+    const bool asks = x.role == Role::initiator && x.state == QuickState::i_qm1;
+    if (x.retransmits >= (rekeys(x) ? kMaxRekeyRetransmits : kMaxRetransmits)) {
         fail(*sa,
              id,
              x.role == Role::initiator ? "death by retransmission P2" : "no confirmation",
@@ -289,6 +283,10 @@ void QuickMode::on_timer_retransmit(ConnectionId ike, MessageId id) {
         return;
     }
     ++x.retransmits;
+    if (asks) {
+        // A pair that the peer has made since: whoever gets this message has it, and is to follow this exchange.
+        x.replaces = core_.children.live_of_flow(flow_of(x, *sa));
+    }
     core_.counters.count(Counter::retransmissions);
     core_.log.debug(Debug::crypto_isakmp,
                     "{}: retransmitting phase 2 {} {} ...",
@@ -297,7 +295,53 @@ void QuickMode::on_timer_retransmit(ConnectionId ike, MessageId id) {
                     static_cast<std::int32_t>(id.value()));
     core_.send_datagram(sa->local, sa->remote, x.last_sent);
     core_.timers.set({TimerKind::exchange_retransmit, ike.value(), id.value()},
-                     core_.now + kRetransmitInterval);
+                     core_.now + patience(x));
+}
+
+bool QuickMode::rekeys(const QuickExchange& x) const {
+    if (x.role != Role::initiator || !x.request) {
+        return false;
+    }
+    const auto it = core_.requests.all().find(*x.request);
+    return it != core_.requests.all().end() && it->second.rekeys.has_value();
+}
+
+Duration QuickMode::patience(const QuickExchange& x) const {
+    if (!rekeys(x)) {
+        return kRetransmitInterval;
+    }
+    return std::min<Duration>(kRekeyRetransmit * (1U << std::min(x.retransmits, 16U)),
+                              kRetransmitInterval);
+}
+
+bool QuickMode::hasten(ChildId pair) {
+    for (const auto& [id, request] : core_.requests.all()) {
+        auto* sa = request.rekeys == pair && request.running && request.ike
+                       ? core_.ike(*request.ike)
+                       : nullptr;
+        if (sa == nullptr) {
+            continue;
+        }
+        for (auto& [message_id, x] : sa->exchanges) {
+            if (x.request != id) {
+                continue;
+            }
+            if (x.state == QuickState::i_qm1 && x.job == 0) {
+                on_timer_retransmit(sa->id, message_id);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+FlowKey QuickMode::flow_of(const QuickExchange& x, const IkeSa& sa) {
+    ChildParameters probe;
+    probe.policy = x.policy;
+    probe.proxies = x.proxies;
+    probe.remote = sa.remote;
+    probe.udp_encapsulation = x.offered.front().udp() || (sa.client && sa.client->esp_udp_port);
+    return ike::flow_of(probe);
 }
 
 void QuickMode::on_timer_purge(ConnectionId ike, MessageId id) {

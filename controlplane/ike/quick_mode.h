@@ -32,6 +32,8 @@ public:
     void abandon_all(IkeSa& sa, std::string_view reason);
 
     void on_timer_retransmit(ConnectionId ike, MessageId id);
+    /// True: an exchange that shall replace `pair` is under way; its message 1 has gone out once more.
+    bool hasten(ChildId pair);
     void on_timer_purge(ConnectionId ike, MessageId id);
 
 private:
@@ -42,6 +44,10 @@ private:
     void fail(IkeSa& sa, MessageId id, std::string_view reason, bool silent);
     Child& make_child(IkeSa& sa, QuickExchange& x);
     [[nodiscard]] std::string head_of(const PolicyRef& policy) const;
+    [[nodiscard]] bool rekeys(const QuickExchange& x) const;
+    /// How long the answer to what was just sent may take.
+    [[nodiscard]] Duration patience(const QuickExchange& x) const;
+    [[nodiscard]] static FlowKey flow_of(const QuickExchange& x, const IkeSa& sa);
 
     // initiator
     void send_first(IkeSa& sa, QuickExchange& x);

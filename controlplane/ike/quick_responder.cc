@@ -82,9 +82,7 @@ bool QuickMode::read_first(IkeSa& sa, QuickExchange& x, const Chain& chain) {
     const auto message_id = static_cast<std::int32_t>(x.id.value());
     const auto* sa_payload = chain.find(PayloadType::sa);
     const auto* nonce = chain.find(PayloadType::nonce);
-    const auto offered = sa_payload != nullptr
-                             ? parse_sa(sa_payload->body)
-                             : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+    const auto offered = parse_sa(sa_payload);
     if (!offered || nonce == nullptr || nonce->body.size() < 8 || nonce->body.size() > 256) {
         core_.counters.count(Counter::malformed_payload);
         return false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/decode.h"
 #include "crypto/primitives.h"
 
 namespace viaduct::ike {
@@ -136,6 +137,7 @@ void Engine::State::receive(const PacketIn& packet) {
     }
     if (packet.payload.size() == 1 && packet.payload[0] == 0xFF) {
         counters.count(Counter::nat_keepalives_in);
+        log.debug(Debug::crypto_ipsec, "Received an IPSEC-over-NAT-T NAT keepalive packet");
         return;
     }
     const auto header = parse_header(packet.payload);
@@ -147,6 +149,7 @@ void Engine::State::receive(const PacketIn& packet) {
         counters.count(Counter::malformed_header);
         return;
     }
+    decode_header(log, *header);
     if (header->next == PayloadType::fragment && !header->encrypted()) {
         counters.count(Counter::fragments_in);
         const auto whole = fragments.add(packet, *header);
@@ -187,6 +190,7 @@ std::optional<OpenedMessage> open_message(
         }
         return std::nullopt;
     }
+    decode_payloads(core.log, header, *chain);
     out.chain = std::move(*chain);
     iv = std::move(next_iv);
     return out;

@@ -88,6 +88,17 @@ void Sessions::on_peer_down(const IkeSa& sa) {
     }
 }
 
+void Sessions::on_management(std::size_t active) {
+    while (management_.active < active) {
+        enter(management_);
+        enter(total_);
+    }
+    while (management_.active > active) {
+        leave(management_);
+        leave(total_);
+    }
+}
+
 IkeSa* Sessions::same_login(const IkeSa& sa) const {
     const auto [first, last] = core_.by_remote.equal_range(sa.remote.address);
     for (auto it = first; it != last; ++it) {

@@ -1,4 +1,4 @@
-// Who is connected: users of remote access and LAN-to-LAN peers, now, at most, and in all (row N12).
+// Who is connected: users of remote access, LAN-to-LAN peers and operators, now, at most, and in all (row N12).
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,9 @@ public:
     void on_peer_up(const IkeSa& sa);
     void on_peer_down(const IkeSa& sa);
 
+    /// So many sessions are open on the router's own console.
+    void on_management(std::size_t active);
+
     /// Sessions of the SA's group, or of its user in the group, at other endpoints.
     [[nodiscard]] std::size_t others_of_group(const IkeSa& sa) const;
     [[nodiscard]] std::size_t others_of_user(const IkeSa& sa) const;
@@ -37,6 +40,8 @@ public:
     [[nodiscard]] const Count& remote() const { return remote_; }
 
     [[nodiscard]] const Count& lan_to_lan() const { return lan_to_lan_; }
+
+    [[nodiscard]] const Count& management() const { return management_; }
 
     [[nodiscard]] const Count& total() const { return total_; }
 
@@ -53,6 +58,7 @@ private:
     std::map<std::pair<std::string, std::string>, std::size_t> of_user_;
     Count remote_;
     Count lan_to_lan_;
+    Count management_;
     Count total_;
 };
 

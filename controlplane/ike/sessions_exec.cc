@@ -1,4 +1,4 @@
-// show vpn-sessiondb [remote | l2l]: the sessions in the columns of the document's concentrator (row N12).
+// show vpn-sessiondb [summary | remote | l2l | detail]: the sessions in the columns of the document's concentrator (row N12).
 #include <algorithm>
 
 #include "controlplane/ike/core.h"
@@ -63,6 +63,39 @@ std::string hash_text(crypto::Hash hash) {
     return "";
 }
 
+/// "2 (1024-bit)"
+std::string group_text(crypto::DhGroup group) {
+    std::string text(crypto::info(group).show_name.substr(1));
+    if (const auto bit = text.find(" bit"); bit != std::string::npos) {
+        text[bit] = '-';
+    }
+    return text;
+}
+
+std::string auth_text(crypto::Auth auth) {
+    switch (auth) {
+    case crypto::Auth::hmac_md5_96:
+        return "MD5";
+    case crypto::Auth::hmac_sha1_96:
+        return "SHA-1";
+    case crypto::Auth::hmac_sha256_128:
+        return "SHA-256";
+    case crypto::Auth::hmac_sha384_192:
+        return "SHA-384";
+    case crypto::Auth::hmac_sha512_256:
+        return "SHA-512";
+    default:
+        return "none";
+    }
+}
+
+/// A host, or a network with its wildcard mask: "0.0.0.0/255.255.255.255" is everything.
+std::string end_text(const Proxy& proxy) {
+    const auto wildcard = Ipv4Address{~proxy.mask.value()};
+    const auto address = proxy.address.to_string();
+    return wildcard == Ipv4Address{} ? address : address + "/" + wildcard.to_string();
+}
+
 std::string_view protocol_text(const IkeSa& sa) {
     if (sa.client && sa.client->esp_udp_port) {
         return "IPSec/UDP";
@@ -106,27 +139,33 @@ Bytes2 bytes_of(const Engine::State& core, const std::vector<const Child*>& chil
 void summary(const Engine::State& core, std::string& out) {
     const auto& s = core.sessions;
     out += "Session Summary\n";
-    out += fmt::format(
-        "{:<13} {:<14} {:<12} {:<11} {:<11} {}\n{:<13} {:<14} {:<12} {:<11} {:<11} {}\n",
-        "Active",
-        "Active",
-        "Total",
-        "Peak",
-        "Concurrent",
-        "Total",
-        "LAN-to-LAN",
-        "Remote Access",
-        "Active",
-        "Concurrent",
-        "Limit",
-        "Cumulative");
-    out += fmt::format("{:<13} {:<14} {:<12} {:<11} {:<11} {}\n\n",
-                       s.lan_to_lan().active,
-                       s.remote().active,
-                       s.total().active,
-                       s.total().peak,
-                       kMaxIkeSas,
-                       s.total().cumulative);
+    const auto row = [&out](const auto&... cells) {
+        out += fmt::format("{:<10} {:<13} {:<10} {:<6} {:<10} {:<10} {}\n", cells...);
+    };
+    row("Active", "Active", "Active", "Total", "Peak", "Concurrent", "Total");
+    row("LAN-to-LAN", "Remote Access", "Management", "Active", "Concurrent", "Limit", "Cumulative");
+    row(s.lan_to_lan().active,
+        s.remote().active,
+        s.management().active,
+        s.total().active,
+        s.total().peak,
+        kMaxIkeSas,
+        s.total().cumulative);
+    out += "\n";
+}
+
+/// "Cisco Systems VPN Client 3.6.1 (Rel):WinNT" is type WinNT, version 3.6.1 (Rel).
+std::string version_text(const std::string& said) {
+    constexpr std::string_view kBefore = " Client ";
+    const auto colon = said.rfind(':');
+    const auto before = said.find(kBefore);
+    if (colon == std::string::npos || before == std::string::npos || before > colon) {
+        return fmt::format("  Client version: {}\n", said);
+    }
+    const auto from = before + kBefore.size();
+    return fmt::format("  Client Type: {}, Version: {}\n",
+                       said.substr(colon + 1),
+                       said.substr(from, colon - std::min(from, colon)));
 }
 
 void remote_rows(const Engine::State& core, const ios::ExecContext& context, std::string& out) {
@@ -163,10 +202,10 @@ void remote_rows(const Engine::State& core, const ios::ExecContext& context, std
             bytes.out,
             bytes.in);
         if (!client.version.empty()) {
-            out += fmt::format("  Client version: {}\n", client.version);
+            out += version_text(client.version);
         }
     }
-    out += "\n";
+    out += core.sessions.active().empty() ? "No Remote Access Sessions\n\n" : "\n";
 }
 
 void remote_details(const Engine::State& core, const ios::ExecContext& context, std::string& out) {
@@ -178,13 +217,14 @@ void remote_details(const Engine::State& core, const ios::ExecContext& context, 
         }
         out += fmt::format(
             "Username {}\n  IKE Session: Session ID {}, Encryption {}, Hashing {}, Diffie-Hellman "
-            "Group {}, Authentication Mode Pre-Shared Keys{}, IKE Negotiation Mode {}, Rekey Time "
+            "Group {}, Authentication Mode {}{}, IKE Negotiation Mode {}, Rekey Time "
             "Interval {} seconds\n",
             sa->client->user,
             ++number,
             cipher_text(sa->suite.cipher),
             hash_text(sa->suite.hash),
-            static_cast<unsigned>(sa->suite.group),
+            group_text(sa->suite.group),
+            sa->is_signed() ? "RSA Certificates" : "Pre-Shared Keys",
             sa->client->list.empty() ? "" : " (XAUTH)",
             sa->exchange == ExchangeType::aggressive ? "Aggressive" : "Main",
             sa->suite.lifetime_s);
@@ -193,17 +233,18 @@ void remote_details(const Engine::State& core, const ios::ExecContext& context, 
             const auto usage = core.usage.usage(child->id());
             const auto last = std::max({usage.last_in, usage.last_out, child->installed});
             out += fmt::format(
-                "  {} Session: Session ID {}, Remote Address {}, Local Address {}/{}, Encryption "
-                "{}, Idle Time {}, Encapsulation Tunnel",
+                "  {} Session: Session ID {}, Remote Address {}, Local Address {}, Encryption {}, "
+                "Hashing {}, Idle Time {}, Encapsulation {}",
                 p.esp_udp             ? "IPSec/UDP"
                 : p.udp_encapsulation ? "IPSec/NAT-T"
                                       : "IPSec",
                 ++number,
-                p.proxies.remote.address.to_string(),
-                p.proxies.local.address.to_string(),
-                p.proxies.local.mask.to_string(),
+                end_text(p.proxies.remote),
+                end_text(p.proxies.local),
                 cipher_text(child->suite.cipher),
-                duration_text(context.now - last));
+                auth_text(child->suite.auth),
+                duration_text(context.now - last),
+                p.tunnel_mode ? "Tunnel" : "Transport");
             if (p.udp_encapsulation) {
                 out += fmt::format(", UDP Source Port {}, UDP Destination Port {}",
                                    (p.esp_udp ? p.esp_udp->remote : p.remote.port).value(),
@@ -219,6 +260,7 @@ void remote_details(const Engine::State& core, const ios::ExecContext& context, 
 }
 
 void peer_rows(const Engine::State& core, const ios::ExecContext& context, std::string& out) {
+    bool any = false;
     out += "LAN-to-LAN Sessions\n";
     out += fmt::format("{:<22} {:<15} {:<12} {:<10} {:<15} {:>9} {:>11} {:>11}\n",
                        "Connection Name",
@@ -234,6 +276,7 @@ void peer_rows(const Engine::State& core, const ios::ExecContext& context, std::
         if (!sa.complete() || sa.client || !core.phase1.is_newest(sa)) {
             continue;
         }
+        any = true;
         const auto children = children_of(core, sa);
         const auto bytes = bytes_of(core, children);
         out += fmt::format(
@@ -247,15 +290,16 @@ void peer_rows(const Engine::State& core, const ios::ExecContext& context, std::
             bytes.out,
             bytes.in);
     }
-    out += "\n";
+    out += any ? "\n" : "No LAN-to-LAN Sessions\n\n";
 }
 
 }  // namespace
 
 ios::ExecRows session_rows(Engine& engine) {
     ios::ExecRow show;
-    show.pattern = "show vpn-sessiondb [ { remote | l2l | detail } ]";
+    show.pattern = "show vpn-sessiondb [ { summary | remote | l2l | detail } ]";
     show.help = {{"vpn-sessiondb", "Sessions of remote access and LAN-to-LAN peers"},
+                 {"summary", "How many there are, were at most, may be, and have been"},
                  {"remote", "Remote access sessions"},
                  {"l2l", "LAN-to-LAN sessions"},
                  {"detail", "Remote access sessions with their SAs"}};
@@ -265,8 +309,9 @@ ios::ExecRows session_rows(Engine& engine) {
         if (core.config == nullptr) {
             return nullptr;
         }
-        const bool all = !args.has("remote") && !args.has("l2l") && !args.has("detail");
-        if (all) {
+        const bool all =
+            !args.has("summary") && !args.has("remote") && !args.has("l2l") && !args.has("detail");
+        if (all || args.has("summary")) {
             summary(core, context.out);
         }
         if (all || args.has("l2l")) {

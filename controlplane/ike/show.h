@@ -33,7 +33,19 @@ std::string show_engine_connections(const Engine::State& core);
 std::string show_crypto_map(const Engine::State& core, const std::string& name);
 std::string show_dynamic_map(const Engine::State& core, const std::string& name);
 
-std::string show_session(const Engine::State& core, TimePoint now, bool detail);
+/// Which sessions `show crypto session` shows, and whether in a line each.
+struct SessionFilter {
+    std::optional<Ipv4Address> local;
+    std::optional<Ipv4Address> remote;
+    std::string user;
+    std::optional<config::InterfaceName> interface;
+    bool brief = false;
+};
+
+std::string show_session(const Engine::State& core,
+                         TimePoint now,
+                         bool detail,
+                         const SessionFilter& filter = {});
 
 /// "23:59:40".
 std::string clock_text(Duration left);

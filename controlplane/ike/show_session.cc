@@ -1,4 +1,4 @@
-// show crypto session [detail]
+// show crypto session [brief | detail] [local A] [remote A] [username U] [interface I]
 #include <algorithm>
 
 #include "controlplane/ike/nat_path.h"
@@ -61,14 +61,20 @@ std::string ike_line(const IkeSa& sa, TimePoint now, bool detail) {
     return out;
 }
 
-/// Who it is: IOS prints these lines where they say something.
-std::string user_lines(const Session& session, TimePoint now, bool detail) {
+/// The newest complete ISAKMP SA, nullptr if there is none.
+const IkeSa* newest_of(const Session& session) {
     const IkeSa* newest = nullptr;
     for (const auto* sa : session.ikes) {
         if (sa->complete() && (newest == nullptr || sa->established >= newest->established)) {
             newest = sa;
         }
     }
+    return newest;
+}
+
+/// Who it is: IOS prints these lines where they say something.
+std::string user_lines(const Session& session, TimePoint now, bool detail) {
+    const IkeSa* const newest = newest_of(session);
     if (newest == nullptr) {
         return "";
     }
@@ -92,6 +98,54 @@ std::string user_lines(const Session& session, TimePoint now, bool detail) {
         line("Uptime", clock_text(now - since));
     }
     return out;
+}
+
+bool wanted(const Engine::State& core,
+            const SessionKey& key,
+            const Session& session,
+            const SessionFilter& filter) {
+    const auto local = !session.ikes.empty()
+                           ? session.ikes.back()->local.address
+                           : session.flows.begin()->second.back()->parameters.local.address;
+    const auto* newest = newest_of(session);
+    const std::string user = newest != nullptr && newest->client ? newest->client->user : "";
+    return (!filter.remote || key.second.address == *filter.remote) &&
+           (!filter.local || local == *filter.local) &&
+           (filter.user.empty() || user == filter.user) &&
+           (!filter.interface || interface_text(core, key.first) == filter.interface->to_string());
+}
+
+/// IOS: letters of the status, "UA" where it says UP-ACTIVE.
+std::string_view status_letters(std::string_view status) {
+    return status == "UP-ACTIVE"          ? "UA"
+           : status == "UP-NO-IKE"        ? "UK"
+           : status == "UP-IDLE"          ? "UI"
+           : status == "DOWN-NEGOTIATING" ? "DN"
+                                          : "D";
+}
+
+/// "Fa0/0"
+std::string short_name(const std::string& name) {
+    const auto parsed = config::InterfaceName::parse(name);
+    return parsed ? parsed->short_string() : name;
+}
+
+std::string brief_line(const Engine::State& core,
+                       const SessionKey& key,
+                       const Session& session,
+                       TimePoint now) {
+    const auto* newest = newest_of(session);
+    const auto* client = newest != nullptr ? newest->client.get() : nullptr;
+    const std::string group = client != nullptr && !client->group.empty() ? client->group
+                              : newest != nullptr                         ? newest->peer_id.text()
+                                                                          : "";
+    return fmt::format("{:>15} {:>7} {:<19} {:<18} {:>8} {:>6}\n",
+                       key.second.address.to_string(),
+                       short_name(interface_text(core, key.first)),
+                       client != nullptr ? client->user : "",
+                       group,
+                       newest != nullptr ? clock_text(now - newest->established) : "",
+                       status_letters(status_of(session)));
 }
 
 std::string flow_text(const Engine::State& core,
@@ -148,7 +202,10 @@ std::string flow_text(const Engine::State& core,
 
 }  // namespace
 
-std::string show_session(const Engine::State& core, TimePoint now, bool detail) {
+std::string show_session(const Engine::State& core,
+                         TimePoint now,
+                         bool detail,
+                         const SessionFilter& filter) {
     std::map<SessionKey, Session> sessions;
     for (const auto& [id, sa] : core.ikes) {
         sessions[{sa->interface, sa->remote}].ikes.push_back(sa.get());
@@ -162,12 +219,24 @@ std::string show_session(const Engine::State& core, TimePoint now, bool detail) 
             .push_back(child.get());
     }
     std::string out = "Crypto session current status\n\n";
-    if (detail) {
+    if (filter.brief) {
+        out =
+            "Status: A- Active, U - Up, D - Down, I - Idle, S - Standby, N - Negotiating\n"
+            "        K - No IKE\nivrf = (none)\n"
+            "           Peer     I/F Username            Group/Phase1_id      Uptime Status\n";
+    } else if (detail) {
         out +=
             "Code: C - IKE Configuration mode, D - Dead Peer Detection\n"
             "K - Keepalives, N - NAT-traversal, X - IKE Extended Authentication\n\n";
     }
     for (const auto& [key, session] : sessions) {
+        if (!wanted(core, key, session, filter)) {
+            continue;
+        }
+        if (filter.brief) {
+            out += brief_line(core, key, session, now);
+            continue;
+        }
         out += fmt::format("Interface: {}\n{}Session status: {}\nPeer: {} port {}\n",
                            interface_text(core, key.first),
                            user_lines(session, now, detail),

@@ -5,6 +5,7 @@
 
 #include "controlplane/ike/config_attributes.h"
 #include "controlplane/ike/core.h"
+#include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/keyring.h"
 
 namespace viaduct::ike {
@@ -141,14 +142,7 @@ void Transactions::send(IkeSa& sa, Transaction& t, MessageId id, const ConfigBod
                     t.ours ? "to" : "from",
                     sa.remote.address.to_string(),
                     static_cast<std::int32_t>(id.value()));
-    core_.log.debug(Debug::crypto_isakmp,
-                    "{}: sending packet to {} my_port {} peer_port {} ({}) {}",
-                    sa.tag(),
-                    sa.remote.address.to_string(),
-                    sa.local.port.value(),
-                    sa.remote.port.value(),
-                    sa.initiator() ? 'I' : 'R',
-                    is_xauth(body) ? "CONF_XAUTH" : "CONF_ADDR");
+    debug_sending(core_.log, sa, is_xauth(body) ? "CONF_XAUTH" : "CONF_ADDR");
     core_.send_datagram(sa.local, sa.remote, t.last_sent);
 }
 
@@ -400,7 +394,10 @@ bool Transactions::owns(const IkeSa& sa, const Proxy& remote) {
     if (!sa.client || sa.initiator() || !sa.client->address) {
         return true;
     }
-    return remote.address == *sa.client->address && remote.mask == Ipv4Address{0xFFFFFFFFU};
+    constexpr Ipv4Address kHost{0xFFFFFFFFU};
+    // EzVPN network-plus: the networks behind the client, as network extension has them without an address.
+    const bool network = remote.mask != kHost && remote.mask != Ipv4Address{};
+    return network || (remote.address == *sa.client->address && remote.mask == kHost);
 }
 
 }  // namespace viaduct::ike

@@ -10,7 +10,7 @@
 //   HDR*, HASH, ATTR(REPLY address, DNS, …)  ──►
 //
 // No quick mode before XAUTH is done. A wrong password is asked for again, kMaxLogins times in all; then the
-// status is sent as failed and the ISAKMP SA ends. An address belongs to its ISAKMP SA: when that ends, the
+// status is sent as failed and the ISAKMP SA ends; LoginLimit bounds how often that may be. An address belongs to its ISAKMP SA: when that ends, the
 // IPsec SAs to the address end and it goes back to the pool.
 //
 // Not supported: challenges (CHAP, one-time passwords, next PIN), SET with an address by the server
@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "controlplane/ike/address_pools.h"
+#include "controlplane/ike/login_limit.h"
 #include "controlplane/ike/phase1.h"
 
 namespace viaduct::ike {
@@ -54,7 +55,8 @@ public:
     /// The SA ends: the user's IPsec SAs and address with it.
     void close(IkeSa& sa, std::string_view reason, Phase1::Notify notify);
 
-    /// The proxies are the client's own to propose: its host is the address that it leases.
+    /// The proxies are the client's own to propose: its host is the address that it leases; a network may stand
+    /// behind it (what others lease is refused elsewhere).
     [[nodiscard]] static bool owns(const IkeSa& sa, const Proxy& remote);
 
     AddressPools pools;
@@ -86,6 +88,7 @@ private:
     // XAUTH, server
     void ask_for_login(IkeSa& sa, std::string_view message);
     void on_login(IkeSa& sa, const ConfigBody& body);
+    void login_failed(IkeSa& sa, const std::string& why);
     void send_status(IkeSa& sa, bool accepted);
     void on_status_acknowledged(IkeSa& sa);
     [[nodiscard]] std::string may_enter(const IkeSa& sa) const;
@@ -104,6 +107,8 @@ private:
     Engine::State& core_;
     std::uint64_t last_authentication_ = 0;
     std::map<std::uint64_t, ConnectionId> authentications_;
+    LoginLimit limit_;
+    TimePoint limit_said_{};  // the log line about it
 };
 
 }  // namespace viaduct::ike

@@ -144,6 +144,8 @@ struct SaBody {
 };
 
 Parsed<SaBody> parse_sa(BytesView body);
+/// Of a payload that may be missing (nullptr): bad_body then.
+Parsed<SaBody> parse_sa(const PayloadView* payload);
 Bytes write_sa(const SaBody& sa);
 
 /// ID payload (RFC 2407, 4.6.2).

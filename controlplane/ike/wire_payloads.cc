@@ -69,6 +69,11 @@ Parsed<Proposal> parse_proposal(BytesView body) {
 
 }  // namespace
 
+Parsed<SaBody> parse_sa(const PayloadView* payload) {
+    return payload != nullptr ? parse_sa(payload->body)
+                              : Parsed<SaBody>(tl::unexpected(WireError::bad_body));
+}
+
 Parsed<SaBody> parse_sa(BytesView body) {
     ByteReader in(body);
     SaBody sa;

@@ -20,6 +20,9 @@ const Attribute* find(const ConfigBody& body, std::uint16_t type) {
     return it == body.attributes.end() ? nullptr : &*it;
 }
 
+/// One line in this time about refused logins.
+constexpr Duration kLimitLineEvery = 30s;
+
 /// "name@group", "name/group", "name\group", "name%group" (IOS, `group-lock`).
 std::pair<std::string, std::string> split_user(const std::string& user) {
     const auto at = user.find_last_of("@/\\%");
@@ -87,6 +90,11 @@ void Transactions::on_login(IkeSa& sa, const ConfigBody& body) {
     std::copy_if(name.begin(), name.end(), std::back_inserter(client.user), [](std::uint8_t c) {
         return c > 0x20 && c < 0x7F;
     });
+    if (!limit_.allows(core_.now, sa.remote.address)) {
+        core_.counters.count(Counter::xauth_rate_limit);
+        login_failed(sa, "");
+        return;
+    }
     const auto* group = group_of(sa);
     AuthenticateUser ask;
     ask.request = ++last_authentication_;
@@ -135,23 +143,39 @@ void Transactions::on_authentication(std::uint64_t request, const Authentication
         send_status(*sa, true);
         return;
     }
+    limit_.on_failed(core_.now, sa->remote.address);
+    login_failed(*sa, result.message.empty() ? "wrong user name or password" : result.message);
+}
+
+/// `why` empty: there have been too many, this one was not looked at. The client is told the same.
+void Transactions::login_failed(IkeSa& sa, const std::string& why) {
+    auto& client = *sa.client;
     ++client.failures;
     core_.counters.count(Counter::xauth_failed);
-    core_.log.message(
-        "CRYPTO",
-        Severity::warnings,
-        "IKMP_XAUTH_FAILED",
-        "extended authentication of user '{}' group '{}' peer {} failed ({} of {}): {}",
-        client.user,
-        client.group,
-        sa->remote.address.to_string(),
-        client.failures,
-        kMaxLogins,
-        result.message.empty() ? "wrong user name or password" : result.message);
+    if (!why.empty()) {
+        core_.log.message(
+            "CRYPTO",
+            Severity::warnings,
+            "IKMP_XAUTH_FAILED",
+            "extended authentication of user '{}' group '{}' peer {} failed ({} of {}): {}",
+            client.user,
+            client.group,
+            sa.remote.address.to_string(),
+            client.failures,
+            kMaxLogins,
+            why);
+    } else if (limit_said_ == TimePoint{} || core_.now - limit_said_ >= kLimitLineEvery) {
+        limit_said_ = core_.now;
+        core_.log.message("CRYPTO",
+                          Severity::warnings,
+                          "IKMP_XAUTH_LIMIT",
+                          "too many wrong names or passwords; refusing peer {} unseen",
+                          sa.remote.address.to_string());
+    }
     if (client.failures < kMaxLogins) {
-        ask_for_login(*sa, "Authentication failed, enter name and password again");
+        ask_for_login(sa, "Authentication failed, enter name and password again");
     } else {
-        send_status(*sa, false);
+        send_status(sa, false);
     }
 }
 

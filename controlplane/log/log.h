@@ -84,12 +84,15 @@ inline constexpr std::array<DebugWords, static_cast<std::size_t>(Debug::kCount)>
     {Debug::tunnel, "tunnel", "Tunnel Interface debugging"},
 }};
 
-/// One message. A debug line has an empty facility.
+/// One message. A debug line has an empty facility and says which switch it belongs to.
 struct LogMessage {
     std::string facility;  // "CRYPTO", "DUAL", "SYS", "LINEPROTO", …
     Severity severity = Severity::debugging;
     std::string mnemonic;  // "ISAKMP_MANUAL_DELETE", "NBRCHANGE", …
     std::string text;
+    Debug category = Debug::kCount;
+    /// The switch is off: only the event log asked for this line.
+    bool only_recorded = false;
 };
 
 /// Where messages go. Implemented by the console; by a vector in tests.
@@ -127,22 +130,36 @@ public:
     template <typename... T>
     void debug(Debug flag, fmt::format_string<T...> format, T&&... args) {
         if (enabled(flag)) {
-            sink_.on_message(
-                {"", Severity::debugging, "", fmt::format(format, std::forward<T>(args)...)});
+            sink_.on_message({"",
+                              Severity::debugging,
+                              "",
+                              fmt::format(format, std::forward<T>(args)...),
+                              flag,
+                              !switched_on(flag)});
         }
     }
 
+    /// Somebody wants the lines of `flag`: engines ask before costly texts.
     [[nodiscard]] bool enabled(Debug flag) const {
+        return switched_on(flag) || recorded_.test(static_cast<std::size_t>(flag));
+    }
+
+    /// `debug …` is on.
+    [[nodiscard]] bool switched_on(Debug flag) const {
         return flags_.test(static_cast<std::size_t>(flag));
     }
 
     void set(Debug flag, bool on) { flags_.set(static_cast<std::size_t>(flag), on); }
+
+    /// The event log keeps the lines of `flag`, whether the switch is on or not.
+    void record(Debug flag, bool on) { recorded_.set(static_cast<std::size_t>(flag), on); }
 
     void clear_all() { flags_.reset(); }
 
 private:
     LogSink& sink_;
     std::bitset<static_cast<std::size_t>(Debug::kCount)> flags_;
+    std::bitset<static_cast<std::size_t>(Debug::kCount)> recorded_;
 };
 
 }  // namespace viaduct

@@ -125,6 +125,7 @@ struct RouterCore {
         std::uint64_t exhausted = 0;
         std::uint64_t refused = 0;
         TimePoint next_line{};
+        TimePoint debugged{};  // sessions up to here were shown by `debug ip nat`
     };
 
     NatWatch nat_watch;
@@ -216,6 +217,7 @@ struct RouterCore {
     void update_nat();
     void publish_nat();
     void watch_nat();
+    void debug_nat();
 
     // ── remote_client.cc ──
     void on_client_configured(const ike::ClientConfigured& given);
@@ -223,6 +225,7 @@ struct RouterCore {
     [[nodiscard]] const ike::ClientConfigured* translating_client(const std::string& name) const;
     [[nodiscard]] std::uint8_t translation_side(const config::InterfaceConfig& interface) const;
     void add_client_translations(NatPlan& plan);
+    void update_client_loopbacks();
     void add_client_addresses(std::vector<rib::Route>& local) const;
     void publish_esp_udp_ports();
 

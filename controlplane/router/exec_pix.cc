@@ -50,6 +50,12 @@ NatFilter filter_of(const Args& args) {
     if (args.has("la")) {
         filter.inside_local = args.address("la");
     }
+    if (args.has("gp")) {
+        filter.inside_global_port = static_cast<std::uint16_t>(args.number("gp"));
+    }
+    if (args.has("lp")) {
+        filter.inside_local_port = static_cast<std::uint16_t>(args.number("lp"));
+    }
     return filter;
 }
 
@@ -60,8 +66,13 @@ void show_xlate(RouterCore& router, ExecContext& context, const Args& args) {
     const auto filter = filter_of(args);
     auto sessions = router.plane.nat_sessions(kMostShown);
     std::erase_if(sessions, [&filter](const NatSession& s) {
-        return (filter.inside_global && s.inside_global != *filter.inside_global) ||
-               (filter.inside_local && s.inside_local != *filter.inside_local);
+        const auto other = [](const auto& wanted, const auto& is) {
+            return wanted && *wanted != is;
+        };
+        return other(filter.inside_global, s.inside_global) ||
+               other(filter.inside_local, s.inside_local) ||
+               other(filter.inside_global_port, s.inside_global_port) ||
+               other(filter.inside_local_port, s.inside_local_port);
     });
     const auto xlates = xlates_of(std::move(sessions));
     router.most_xlates = std::max(router.most_xlates, xlates.size());
@@ -152,11 +163,17 @@ ios::ExecRows pix_rows(RouterCore& router) {
                                            {"local", "Of this local address"},
                                            {"ga", "Global address"},
                                            {"la", "Local address"},
+                                           {"gport", "Of this global port"},
+                                           {"lport", "Of this local port"},
+                                           {"gp", "Global port"},
+                                           {"lp", "Local port"},
+                                           {"count", "How many"},
                                            {"conn", "Connections (PIX)"},
                                            {"route", "Routes (PIX)"}};
     ios::ExecRows rows;
     rows.push_back(
-        {"show xlate ( detail | debug | global <ga:A.B.C.D> | local <la:A.B.C.D> )*",
+        {"show xlate ( detail | debug | global <ga:A.B.C.D> | local <la:A.B.C.D> | gport "
+         "<gp:1-65535> | lport <lp:1-65535> )*",
          help,
          1,
          [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
@@ -164,7 +181,8 @@ ios::ExecRows pix_rows(RouterCore& router) {
              return nullptr;
          }});
     rows.push_back(
-        {"clear xlate ( global <ga:A.B.C.D> | local <la:A.B.C.D> )*",
+        {"clear xlate ( global <ga:A.B.C.D> | local <la:A.B.C.D> | gport <gp:1-65535> | lport "
+         "<lp:1-65535> )*",
          help,
          15,
          [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
@@ -174,14 +192,15 @@ ios::ExecRows pix_rows(RouterCore& router) {
              return nullptr;
          }});
     rows.push_back(
-        {"show conn",
+        {"show conn [ count ]",
          help,
          1,
-         [&router](ExecContext& context, const Args& /*args*/) -> std::unique_ptr<ios::ExecJob> {
+         [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
              if (is_pix(router, context.out)) {
-                 context.out += conn_text(router.plane.nat_sessions(kMostShown),
-                                          router.plane.nat_statistics().peak,
-                                          context.now);
+                 const auto text = conn_text(router.plane.nat_sessions(kMostShown),
+                                             router.plane.nat_statistics().peak,
+                                             context.now);
+                 context.out += args.has("count") ? text.substr(0, text.find('\n') + 1) : text;
              }
              return nullptr;
          }});

@@ -127,7 +127,9 @@ private:
               NatDynamic out,
               const std::string& key,
               std::vector<AclRule> access_list) {
-        out.id = ids_.of(source_text(rule) + " / " + key);
+        // A PIX may have several global lines for one list.
+        const auto pool = nat().pix_semantics && !rule.interface ? " / " + rule.pool : "";
+        out.id = ids_.of(source_text(rule) + " / " + key + pool);
         plan_.lines.back().ids.push_back(out.id);
         plan_.access_lists[key] = std::move(access_list);
         plan_.lists.push_back(key);
@@ -307,6 +309,7 @@ private:
         to.udp = std::chrono::seconds(from.udp_s);
         to.dns = std::chrono::seconds(from.dns_s);
         to.tcp = std::chrono::seconds(from.tcp_s);
+        to.tcp_half_closed = std::chrono::seconds(from.half_closed_s.value_or(from.tcp_s));
         to.tcp_finished = std::chrono::seconds(from.finrst_s);
         to.tcp_opening = std::chrono::seconds(from.syn_s);
         to.icmp = std::chrono::seconds(from.icmp_s);

@@ -18,7 +18,7 @@
 //
 // Not supported, and said in NatPlan::problems: in a route map, deny lines in a list of a deny entry, deny entries for
 // one interface before a permit entry for any, prefix lists; `type rotary` (the pool is used in order). PIX: connections
-// that begin on an interface between the lowest and the highest level; `timeout half-closed`; limits of connections.
+// that begin on an interface between the lowest and the highest level; limits of connections.
 #pragma once
 
 #include <cstdint>

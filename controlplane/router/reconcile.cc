@@ -1,6 +1,7 @@
 // From the model to what runs: idempotent, compared with what was published before.
 #include <algorithm>
 
+#include "controlplane/log/event_log.h"
 #include "controlplane/router/core.h"
 #include "controlplane/router/trustpoints.h"
 
@@ -161,6 +162,7 @@ void RouterCore::refresh() {
     refresh_wanted = false;
     next_refresh = now + kRefreshEvery;
     watch_nat();
+    debug_nat();
     bool changed = false;
     // IOS: `debug nhrp` shows what is forwarded within a fabric, whether or not anybody is redirected.
     if (const bool debugged = log.enabled(Debug::nhrp); debugged != nhrp_debugged) {
@@ -255,6 +257,7 @@ void RouterCore::update_interfaces() {
         }
         update_status(status, config->second);
     }
+    update_client_loopbacks();
 }
 
 dataplane::AclId RouterCore::acl_id(const std::string& name) {
@@ -374,6 +377,9 @@ dataplane::Interface RouterCore::describe_interface(const InterfaceStatus& statu
     out.mac = status.mac;
     const auto* config = settings(status.index);
     if (config == nullptr) {
+        if (status.name.type == config::InterfaceType::loopback) {
+            out.kind = InterfaceKind::loopback;  // an EzVPN client's own
+        }
         return out;
     }
     switch (config->name.type) {
@@ -494,6 +500,7 @@ void RouterCore::configure_engines() {
         }
         ike_interfaces.push_back(local);
     }
+    record_events(log, model.system.logging.events);
     configure_dhcp();
     arp.configure(now, std::move(arp_interfaces), model.static_arp);
     carry_arp();

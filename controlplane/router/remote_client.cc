@@ -4,7 +4,8 @@
 //                      split-tunnel networks (everything, without such), and the address is the router's own, so that the
 //                      server's side can ping it
 //   network-extension  the inside network keeps its addresses; nothing to do here
-//   network-plus       as network-extension, and the address is the router's own
+//   network-plus       as network-extension, and the address stands on a loopback interface of its own, Loopback10000 for
+//                      the first client (IOS): for pings, and for what the router itself sends with it as source
 //
 // All of it is a consequence of `ezvpn_given`; a reconcile puts it there and takes it away.
 #include <algorithm>
@@ -85,9 +86,27 @@ void RouterCore::add_client_translations(NatPlan& plan) {
     }
 }
 
+void RouterCore::update_client_loopbacks() {
+    std::uint16_t number = 10000;
+    for (const auto& [name, client] : model.crypto.ezvpn_clients) {
+        const config::InterfaceName loopback{config::InterfaceType::loopback, {number++}};
+        const auto given = ezvpn_given.find(name);
+        if (client.mode != config::EzvpnClient::Mode::network_plus || given == ezvpn_given.end() ||
+            !given->second.address || model.interfaces.contains(loopback)) {
+            continue;
+        }
+        auto& at = interfaces.at(index_of(loopback));
+        at.admin_up = true;
+        at.line_up = true;
+        at.addresses = {{*given->second.address, 32}};
+    }
+}
+
 void RouterCore::add_client_addresses(std::vector<rib::Route>& local) const {
     for (const auto& [name, given] : ezvpn_given) {
-        if (!given.address) {
+        const auto client = model.crypto.ezvpn_clients.find(name);
+        if (!given.address || client == model.crypto.ezvpn_clients.end() ||
+            client->second.mode == config::EzvpnClient::Mode::network_plus) {
             continue;
         }
         for (const auto& [index, status] : interfaces) {

@@ -179,6 +179,10 @@ TimePoint Router::started_at() const {
     return core_->started;
 }
 
+void Router::set_console_sessions(std::size_t open) {
+    core_->ike.set_management_sessions(open);
+}
+
 void RouterCore::gather_rows() {
     const auto add = [this](ios::ExecRows more) {
         for (auto& row : more) {

@@ -78,6 +78,8 @@ public:
     /// The exec commands of all features; the console adds its own.
     [[nodiscard]] const ios::ExecRows& exec_rows() const;
     [[nodiscard]] TimePoint started_at() const;
+    /// So many sessions are open on its console (`show vpn-sessiondb`).
+    void set_console_sessions(std::size_t open);
 
 private:
     std::unique_ptr<RouterCore> core_;

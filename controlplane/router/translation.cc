@@ -1,5 +1,7 @@
 // Address translation at run time: rules published when they changed, and what the dataplane could not do said in the log.
 #include <algorithm>
+#include <fmt/format.h>
+#include <span>
 
 #include "controlplane/router/core.h"
 
@@ -9,6 +11,31 @@ namespace {
 
 /// IOS limits such lines as well; one in this time tells of all that was dropped since the last.
 constexpr Duration kLineEvery = 30s;
+
+/// `debug ip nat`: sessions looked through at once, and lines made of them.
+constexpr std::size_t kMostLooked = 4096;
+constexpr std::size_t kMostLines = 20;
+
+/// IOS: "NAT: s=10.10.10.2->171.69.89.78, d=171.69.88.1 [6825]". Nobody tells the packet's identification here; ports
+/// stand in its place.
+std::string debug_text(const dataplane::NatSession& s) {
+    const auto& protocol = s.protocol;
+    const bool ports = protocol == kProtoTcp || protocol == kProtoUdp || protocol == kProtoIcmp;
+    auto out = fmt::format("NAT: s={}->{}, d={}",
+                           s.inside_local.to_string(),
+                           s.inside_global.to_string(),
+                           s.outside_global.to_string());
+    if (ports) {
+        out += fmt::format(" [{} {}->{}, {}]",
+                           protocol == kProtoTcp   ? "tcp"
+                           : protocol == kProtoUdp ? "udp"
+                                                   : "icmp",
+                           s.inside_local_port,
+                           s.inside_global_port,
+                           s.outside_global_port);
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -39,6 +66,26 @@ void RouterCore::publish_nat() {
               "NAT: {} dynamic and {} static rules in force",
               published_nat.dynamics.size(),
               published_nat.statics.size());
+}
+
+/// The workers tell of no packet: once a refresh the sessions that are new are shown, some of them.
+void RouterCore::debug_nat() {
+    if (!log.enabled(Debug::ip_nat)) {
+        nat_watch.debugged = now;
+        return;
+    }
+    auto fresh = plane.nat_sessions(kMostLooked);
+    std::erase_if(fresh, [this](const dataplane::NatSession& s) {
+        return s.is_static || !s.protocol || s.created <= nat_watch.debugged;
+    });
+    nat_watch.debugged = now;
+    std::ranges::sort(fresh, {}, &dataplane::NatSession::created);
+    for (const auto& session : std::span(fresh).first(std::min(fresh.size(), kMostLines))) {
+        log.debug(Debug::ip_nat, "{}", debug_text(session));
+    }
+    if (fresh.size() > kMostLines) {
+        log.debug(Debug::ip_nat, "NAT: {} more translations made", fresh.size() - kMostLines);
+    }
 }
 
 void RouterCore::watch_nat() {
@@ -74,7 +121,9 @@ void RouterCore::watch_nat() {
             refused);
     }
     if (exhausted != 0 || refused != 0) {
-        nat_watch = {statistics.exhausted, statistics.refused, now + kLineEvery};
+        nat_watch.exhausted = statistics.exhausted;
+        nat_watch.refused = statistics.refused;
+        nat_watch.next_line = now + kLineEvery;
     }
 }
 

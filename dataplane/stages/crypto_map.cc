@@ -47,6 +47,12 @@ void by_one_shape(Worker& w, std::span<const Place> places, const PolicyShape& s
         nodes[i] = shape.bucket(keys[i]).load(std::memory_order_acquire);
         prefetch(nodes[i]);
     }
+    // Few chains have a second node; where there is one it is as far away as the first.
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (nodes[i] != nullptr) {
+            prefetch(nodes[i]->next.load(std::memory_order_relaxed));
+        }
+    }
     for (std::size_t i = 0; i < places.size(); ++i) {
         const auto at = places[i];
         const auto* node = nodes[i];

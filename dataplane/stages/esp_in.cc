@@ -5,7 +5,8 @@
 //
 // Passes over the vector: SPIs ▶ SAs, fetched ▶ checks ▶ ciphers ▶ inner packets. An inner packet of a tunnel
 // with nothing unusual about its header is held against ip4_input's checks here, while the header is in
-// hand, and goes on behind them; any other meets ip4_input itself, which has a name for what is wrong.
+// hand, and goes on behind them; any other meets ip4_input itself, which has a name for what is wrong. What is in a
+// protected tunnel's transport mode goes to gre_in at once.
 #include <algorithm>
 #include <array>
 
@@ -218,6 +219,7 @@ enum class Onward : std::uint8_t {
     ip4_input,
     straight,  // ip4_input's checks are made, and input_features has nothing to do
     input_features,  // ip4_input's checks are made
+    gre_in,  // of a protected tunnel
 };
 
 /// Tunnel mode, the rule: an inner packet with a plain header. False: it is to be looked at more closely,
@@ -228,29 +230,14 @@ bool open_plain_tunnel(const Worker& w,
                        std::uint8_t* payload,
                        std::uint32_t bytes,
                        Onward& onward) {
-    if (bytes < wire::kIpv4Bytes || sa.protects_tunnel || p.passes >= kMaxPasses) {
+    if (sa.protects_tunnel || p.passes >= kMaxPasses || !take_plain_header(p, payload, bytes)) {
         return false;
     }
-    const auto source = wire::read32(payload + wire::kIpSource);
-    const auto destination = wire::read32(payload + wire::kIpDestination);
-    const auto length = wire::read16(payload + wire::kIpTotalLength);
-    const auto fragment = wire::read16(payload + wire::kIpFragment);
-    constexpr unsigned kAnyFragment = wire::kIpMoreFragments | wire::kIpOffsetMask;
-    if (unusual(payload, source, destination) != 0 || (fragment & kAnyFragment) != 0 ||
-        length < wire::kIpv4Bytes || length > bytes) [[unlikely]] {
-        return false;
-    }
-    p.l3 = payload;
-    p.source = source;
-    p.destination = destination;
-    p.length = length;
-    p.protocol = payload[wire::kIpProtocol];
-    p.header_bytes = wire::kIpv4Bytes;
-    p.clear(kFragment | kLaterFragment | kViaUdp);
+    p.clear(kViaUdp);
     p.set(kDecrypted);
     p.in = sa.interface != 0 ? sa.interface : p.in;
     ++p.passes;
-    prefetch(w.routes.root_entry(destination));
+    prefetch(w.routes.root_entry(p.destination));
     onward = goes_straight(w, p) ? Onward::straight : Onward::input_features;
     return true;
 }
@@ -299,6 +286,24 @@ Drop open_transport(
     return Drop::kCount;
 }
 
+/// GRE of a protected tunnel, by transport mode: its header is the ESP packet's, which came to us by the same addresses,
+/// so that ip4_input, the look-up and `local` would let it through unseen. Behind gre_in nobody reads that header, so it
+/// is not written. False: it goes the long way, and nothing was changed.
+bool open_to_gre(const Worker& w, PacketMeta& p, std::uint8_t* payload, std::uint32_t bytes) {
+    // An inside host may mean another one behind our address: routed asks for that.
+    const bool inside = w.nat.table != nullptr && (w.interface(p.in).features & kNatInside) != 0;
+    if (p.header_bytes != wire::kIpv4Bytes || p.has(kFragment) || p.passes >= kMaxPasses ||
+        inside || !goes_straight(w, p)) {
+        return false;
+    }
+    p.l3 = payload - wire::kIpv4Bytes;
+    p.length = static_cast<std::uint16_t>(wire::kIpv4Bytes + bytes);
+    p.protocol = kProtoGre.value();
+    p.clear(kViaUdp);
+    ++p.passes;
+    return true;
+}
+
 /// A decrypted packet: trailer, counters, inner packet.
 Drop open(Worker& w,
           Accountant& accountant,
@@ -330,6 +335,10 @@ Drop open(Worker& w,
     }
     p.sa = sa.index;
     if (!sa.tunnel_mode) {
+        if (sa.protects_tunnel && next == kProtoGre.value() && open_to_gre(w, p, payload, bytes)) {
+            onward = Onward::gre_in;
+            return Drop::kCount;
+        }
         reason = open_transport(sa, p, payload, bytes, next);
         if (sa.protects_tunnel) {
             return reason;
@@ -367,6 +376,9 @@ void open_all(Worker& w, std::size_t count) {
             break;
         case Onward::input_features:
             f.input_features.push(at);
+            break;
+        case Onward::gre_in:
+            f.gre_in.push(at);
             break;
         case Onward::ip4_input:
             f.ip4_input.push(at);

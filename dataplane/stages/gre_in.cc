@@ -1,6 +1,9 @@
 // GRE in (RFC 2784, 2890): finds the tunnel, holds the packet against its protection, and lets the inner
 // packet go on as one that came in by the tunnel.
+#include <utility>
+
 #include "dataplane/base/checksum.h"
+#include "dataplane/stages/ip4_checks.h"
 #include "dataplane/stages/layer4.h"
 #include "dataplane/stages/stages.h"
 #include "dataplane/wire/gre.h"
@@ -110,8 +113,100 @@ Drop check(Worker& w, const InterfaceRecord& tunnel, const PacketMeta& p, const 
     return Drop::kCount;
 }
 
-void gre_in_one(Worker& w, Place at) {
+/// The packet before, if it was IP without checksum or number: one with the same addresses, SA and GRE header comes by the
+/// same tunnel and is held against the same protection. Also counts the tunnel's packets, while it stays the same.
+class Arrivals {
+public:
+    explicit Arrivals(Worker& w) : w_(w) {}
+
+    [[nodiscard]] bool is_like_last(const PacketMeta& p) const {
+        return p.source == source_ && p.destination == destination_ && p.sa == sa_ &&
+               p.length >= p.header_bytes + std::size_t{header_} &&
+               ((read_start(p) ^ start_) & start_mask_) == 0;
+    }
+
+    void remember(std::uint16_t number, const PacketMeta& p, const GreHeader& h) {
+        if (number != number_) {
+            flush();
+            number_ = number;
+        }
+        // Nothing is like a packet from 0.0.0.0.
+        const bool plain = !h.checksum && !h.sequence && h.protocol == wire::kEtherIpv4;
+        source_ = plain ? p.source : 0;
+        destination_ = p.destination;
+        sa_ = p.sa;
+        header_ = h.length;
+        start_mask_ = h.key ? ~std::uint64_t{0} : std::uint64_t{0xFFFFFFFF};
+        start_ = plain ? read_start(p) : 0;
+    }
+
+    void count(std::uint16_t length) {
+        ++packets_;
+        bytes_ += length;
+    }
+
+    void flush() {
+        if (packets_ != 0) {
+            auto& t = w_.tally(number_);
+            t.in_packets.add(std::exchange(packets_, 0));
+            t.in_bytes.add(std::exchange(bytes_, 0));
+        }
+    }
+
+    [[nodiscard]] std::uint16_t number() const { return number_; }
+
+    [[nodiscard]] std::uint16_t header() const { return header_; }
+
+private:
+    /// GRE's first words, with a key both, as memory has them. Behind the header there are always bytes of the buffer.
+    static std::uint64_t read_start(const PacketMeta& p) {
+        std::uint64_t start = 0;
+        std::memcpy(&start, layer4(p), sizeof(start));
+        return start;
+    }
+
+    Worker& w_;
+    std::uint32_t source_ = 0;
+    std::uint32_t destination_ = 0;
+    std::uint32_t sa_ = 0;
+    std::uint16_t number_ = 0;  // the tunnel
+    std::uint16_t header_ = 0xFFFF;  // bytes of GRE's
+    std::uint64_t start_ = 0;
+    std::uint64_t start_mask_ = 0;
+    std::uint64_t packets_ = 0;
+    std::uint64_t bytes_ = 0;
+};
+
+/// The payload becomes the packet, which came in by the tunnel.
+void decapsulate(PacketMeta& p, Arrivals& arrivals) {
+    const auto before = p.header_bytes + unsigned{arrivals.header()};
+    p.nbma = p.source;
+    p.in = arrivals.number();
+    p.l3 += before;
+    p.length = static_cast<std::uint16_t>(p.length - before);
+    p.clear(kDecrypted | kLinkBroadcast | kReassembled | kFragment | kLaterFragment);
+    arrivals.count(p.length);
+}
+
+/// To where an inner packet goes: past ip4_input, where that would find nothing unusual about it.
+void enter(Worker& w, Place at) {
     auto& p = w.frame[at];
+    if (p.passes >= kMaxPasses || !take_plain_header(p, p.l3, p.length)) [[unlikely]] {
+        w.frame.ip4_input.push(at);
+        return;
+    }
+    ++p.passes;
+    prefetch(w.routes.root_entry(p.destination));
+    (goes_straight(w, p) ? w.frame.straight : w.frame.input_features).push(at);
+}
+
+void gre_in_one(Worker& w, Place at, Arrivals& arrivals) {
+    auto& p = w.frame[at];
+    if (arrivals.is_like_last(p)) [[likely]] {
+        decapsulate(p, arrivals);
+        enter(w, at);
+        return;
+    }
     GreHeader h;
     auto reason = parse(p, h);
     if (reason != Drop::kCount) {
@@ -124,23 +219,16 @@ void gre_in_one(Worker& w, Place at) {
         w.drop(p, Drop::gre_in_no_tunnel);
         return;
     }
-    const auto& tunnel = w.interface(number);
-    reason = check(w, tunnel, p, h);
+    reason = check(w, w.interface(number), p, h);
     if (reason != Drop::kCount) {
         w.drop(p, reason);
         return;
     }
-    p.nbma = p.source;
-    p.in = number;
-    p.l3 += p.header_bytes + h.length;
-    p.length = static_cast<std::uint16_t>(p.length - p.header_bytes - h.length);
-    p.clear(kDecrypted | kLinkBroadcast | kReassembled | kFragment | kLaterFragment);
-    auto& t = w.tally(number);
-    t.in_packets.add(1);
-    t.in_bytes.add(p.length);
+    arrivals.remember(number, p, h);
+    decapsulate(p, arrivals);
     switch (h.protocol) {
     case wire::kEtherIpv4:
-        w.frame.ip4_input.push(at);
+        enter(w, at);
         return;
     case wire::kGreNhrp:
         w.punt(p, PuntReason::nhrp);
@@ -157,9 +245,11 @@ void gre_in_one(Worker& w, Place at) {
 
 void gre_in(Worker& w) {
     auto& f = w.frame;
+    Arrivals arrivals(w);
     for (const auto at : f.gre_in.places()) {
-        gre_in_one(w, at);
+        gre_in_one(w, at, arrivals);
     }
+    arrivals.flush();
     f.gre_in.clear();
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/packet.h"
 #include "dataplane/wire/ipv4.h"
 
 namespace viaduct::dataplane {
@@ -36,6 +37,31 @@ inline std::uint64_t unusual(const std::uint8_t* ip,
     return static_cast<std::uint64_t>(ip[0] ^ kNoOptions) |
            static_cast<std::uint64_t>(wire::header_sum(ip, 5) ^ 0xFFFFU) | never_forwarded(source) |
            never_forwarded(destination);
+}
+
+/// What came out of a tunnel becomes the packet, if its header is plain and there are `bytes` for it: then ip4_input has
+/// nothing to say about it but how often it came by. False: nothing was changed.
+inline bool take_plain_header(PacketMeta& p, std::uint8_t* ip, std::uint32_t bytes) {
+    if (bytes < wire::kIpv4Bytes) {
+        return false;
+    }
+    const auto source = wire::read32(ip + wire::kIpSource);
+    const auto destination = wire::read32(ip + wire::kIpDestination);
+    const auto length = wire::read16(ip + wire::kIpTotalLength);
+    const auto fragment = wire::read16(ip + wire::kIpFragment);
+    constexpr unsigned kAnyFragment = wire::kIpMoreFragments | wire::kIpOffsetMask;
+    if (unusual(ip, source, destination) != 0 || (fragment & kAnyFragment) != 0 ||
+        length < wire::kIpv4Bytes || length > bytes) [[unlikely]] {
+        return false;
+    }
+    p.l3 = ip;
+    p.source = source;
+    p.destination = destination;
+    p.length = length;
+    p.protocol = ip[wire::kIpProtocol];
+    p.header_bytes = wire::kIpv4Bytes;
+    p.clear(kFragment | kLaterFragment);
+    return true;
 }
 
 }  // namespace viaduct::dataplane

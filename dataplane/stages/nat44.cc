@@ -71,8 +71,9 @@ void follow(NatFlow& f, std::uint8_t flags, NatWay way) {
     constexpr std::uint8_t kFins = NatFlow::kFinOut | NatFlow::kFinIn;
     const bool finished = (state & NatFlow::kReset) != 0 || (state & kFins) == kFins;
     f.time.set(finished                            ? NatClass::tcp_finished
-               : (state & NatFlow::kAnswered) != 0 ? NatClass::tcp
-                                                   : NatClass::tcp_opening);
+               : (state & NatFlow::kAnswered) == 0 ? NatClass::tcp_opening
+               : (state & kFins) != 0              ? NatClass::tcp_half_closed
+                                                   : NatClass::tcp);
 }
 
 inline void follow(NatFlow& f, const PacketMeta& p, NatWay way) {

@@ -1,5 +1,5 @@
 // The fused way of packets that came out of ESP or GRE, or were translated, and have nothing else to do: look-up,
-// TTL, away.
+// TTL, away, or into the next tunnel.
 //
 // Who pushes to `straight` has made ip4_input's checks and asked goes_straight(): of input_features nothing
 // would have acted. What `routed` would have to say (no Ethernet next hop, TTL, size, redirect) goes there.
@@ -17,6 +17,7 @@ bool goes_straight(const Worker& w, const PacketMeta& p) {
 }
 
 void straight(Worker& w) {
+    using Way = NextHopRecord::Way;
     auto& f = w.frame;
     const auto places = f.straight.places();
     auto& entries = w.scratch.numbers;
@@ -35,10 +36,15 @@ void straight(Worker& w) {
         const auto& hop = *hops[i];
         const bool back =
             hop.out == p.in && (hop.features & kOutRedirect) != 0 && !p.has(kDecrypted);
-        if (hop.way == NextHopRecord::Way::port && p.l3[wire::kIpTtl] > 1 && p.length <= hop.mtu &&
-            !back) [[likely]] {
+        const bool goes_on = p.l3[wire::kIpTtl] > 1 && !back;
+        if (hop.way == Way::port && p.length <= hop.mtu && goes_on) [[likely]] {
             wire::decrement_ttl(p.l3);
             send_whole(w, p, hop.port, hop.l2);
+        } else if ((hop.way == Way::gre_out || hop.way == Way::crypto_map) && goes_on) {
+            wire::decrement_ttl(p.l3);
+            p.out = hop.out;
+            p.gateway = hop.gateway != 0 ? hop.gateway : p.destination;
+            (hop.way == Way::gre_out ? f.gre_out : f.crypto_map).push(places[i]);
         } else {
             f.routed.push(places[i]);
         }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 
 #include "dataplane/tables/rcu.h"
 
@@ -24,7 +25,9 @@ public:
         [[nodiscard]] const void* address(std::uint32_t i) const { return at + (i < size ? i : 0); }
     };
 
-    GrowingArray(Rcu& rcu, std::uint32_t start) : rcu_(rcu), block_(new Block(start)) {}
+    /// `memory` outlives it.
+    GrowingArray(Rcu& rcu, std::pmr::memory_resource& memory, std::uint32_t start)
+        : rcu_(rcu), memory_(memory), block_(new Block(memory, start)) {}
 
     ~GrowingArray() { delete block_.load(std::memory_order_relaxed); }
 
@@ -47,14 +50,29 @@ public:
     // ── workers ──
     [[nodiscard]] View view() const {
         const auto* b = block_.load(std::memory_order_acquire);
-        return {b->slots.get(), b->size};
+        return {b->slots, b->size};
     }
 
 private:
     struct Block {
-        explicit Block(std::uint32_t n) : slots(new std::atomic<T>[n] {}), size(n) {}
+        Block(std::pmr::memory_resource& m, std::uint32_t n)
+            : memory(m),
+              slots(std::pmr::polymorphic_allocator<std::atomic<T>>(&m).allocate(n)),
+              size(n) {
+            std::uninitialized_value_construct_n(slots, n);
+        }
 
-        std::unique_ptr<std::atomic<T>[]> slots;
+        ~Block() {
+            std::pmr::polymorphic_allocator<std::atomic<T>>(&memory).deallocate(slots, size);
+        }
+
+        Block(const Block&) = delete;
+        Block& operator=(const Block&) = delete;
+        Block(Block&&) = delete;
+        Block& operator=(Block&&) = delete;
+
+        std::pmr::memory_resource& memory;
+        std::atomic<T>* slots;
         std::uint32_t size;
     };
 
@@ -62,7 +80,7 @@ private:
 
     void grow() {
         auto* old = block();
-        auto* next = new Block(old->size * 2);
+        auto* next = new Block(memory_, old->size * 2);
         for (std::uint32_t i = 0; i < old->size; ++i) {
             next->slots[i].store(old->slots[i].load(std::memory_order_relaxed),
                                  std::memory_order_relaxed);
@@ -72,6 +90,7 @@ private:
     }
 
     Rcu& rcu_;
+    std::pmr::memory_resource& memory_;
     std::atomic<Block*> block_;
 };
 

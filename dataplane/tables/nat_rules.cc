@@ -35,6 +35,7 @@ NatRules::NatRules(const NatPolicy& policy, std::uint32_t number)
              ticks_of(t.udp),
              ticks_of(t.dns),
              ticks_of(t.tcp),
+             ticks_of(t.tcp_half_closed),
              ticks_of(t.tcp_finished),
              ticks_of(t.tcp_opening),
              ticks_of(t.icmp),

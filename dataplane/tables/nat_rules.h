@@ -30,6 +30,7 @@ enum class NatClass : std::uint8_t {
     udp,
     dns,
     tcp,
+    tcp_half_closed,
     tcp_finished,
     tcp_opening,
     icmp,

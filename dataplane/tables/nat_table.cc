@@ -47,19 +47,16 @@ void copy(Cell<T>& to, const Cell<T>& from) {
     to.set(from.get());
 }
 
+template <typename T, typename... Cells>
+void copy_cells(T& to, const T& from, Cells T::*... cells) {
+    (copy(to.*cells, from.*cells), ...);
+}
+
 void copy(NatFlow& to, const NatFlow& from) {
-    copy(to.local, from.local);
-    copy(to.remote, from.remote);
-    copy(to.out_ports, from.out_ports);
-    copy(to.protocol, from.protocol);
-    copy(to.kind, from.kind);
-    copy(to.time, from.time);
+    using F = NatFlow;
+    copy_cells(to, from, &F::local, &F::remote, &F::out_ports, &F::protocol, &F::kind, &F::time);
+    copy_cells(to, from, &F::global, &F::in_ports, &F::used, &F::created, &F::rule);
     to.state = from.state;
-    copy(to.global, from.global);
-    copy(to.in_ports, from.in_ports);
-    copy(to.used, from.used);
-    copy(to.created, from.created);
-    copy(to.rule, from.rule);
     to.mapping = from.mapping;
     to.next = from.next;
     to.epoch = from.epoch;
@@ -67,16 +64,9 @@ void copy(NatFlow& to, const NatFlow& from) {
 }
 
 void copy(NatMapping& to, const NatMapping& from) {
-    copy(to.local, from.local);
-    copy(to.global, from.global);
-    copy(to.local_port, from.local_port);
-    copy(to.global_port, from.global_port);
-    copy(to.protocol, from.protocol);
-    copy(to.live, from.live);
-    copy(to.side, from.side);
-    copy(to.used, from.used);
-    copy(to.created, from.created);
-    copy(to.rule, from.rule);
+    using M = NatMapping;
+    copy_cells(to, from, &M::local, &M::global, &M::local_port, &M::global_port, &M::protocol);
+    copy_cells(to, from, &M::live, &M::side, &M::used, &M::created, &M::rule);
     to.flows = from.flows;
     to.expected = from.expected;
     to.next = from.next;

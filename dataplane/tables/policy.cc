@@ -10,6 +10,8 @@ namespace viaduct::dataplane {
 namespace {
 
 constexpr std::size_t kFirstBuckets = 8;
+/// At least: most chains then have one node, and a look-up one miss for it.
+constexpr std::size_t kBucketsPerNode = 2;
 /// How many deny lines may lead on to another entry for one packet.
 constexpr unsigned kMaxContinuations = 256;
 
@@ -68,17 +70,29 @@ std::vector<Piece> pieces_of(const Selector& s, bool with_ports) {
     return out;
 }
 
+using BucketMemory = std::pmr::polymorphic_allocator<PolicyShape::Bucket>;
+
+PolicyShape::Bucket* make_buckets(LineMemory& memory, std::size_t count) {
+    auto* buckets = BucketMemory(&memory).allocate(count);
+    std::uninitialized_value_construct_n(buckets, count);
+    return buckets;
+}
+
+void delete_buckets(LineMemory& memory, PolicyShape::Bucket* buckets, std::size_t count) {
+    BucketMemory(&memory).deallocate(buckets, count);
+}
+
 /// Deletes a table of chains with all its nodes.
-void delete_chains(const PolicyShape::Bucket* buckets, std::size_t count) {
+void delete_chains(LineMemory& memory, PolicyShape::Bucket* buckets, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         const auto* node = buckets[i].load(std::memory_order_relaxed);
         while (node != nullptr) {
             const auto* next = node->next.load(std::memory_order_relaxed);
-            delete node;
+            memory.unmake(node);
             node = next;
         }
     }
-    delete[] buckets;
+    delete_buckets(memory, buckets, count);
 }
 
 }  // namespace
@@ -87,7 +101,7 @@ void delete_chains(const PolicyShape::Bucket* buckets, std::size_t count) {
 
 TupleSpace::~TupleSpace() {
     for (auto& [mask, shape] : shapes_) {
-        delete_chains(shape.buckets.release(), shape.bucket_count);
+        delete_chains(memory_, shape.buckets, shape.bucket_count);
     }
     delete view_.load(std::memory_order_relaxed);
 }
@@ -107,7 +121,7 @@ void TupleSpace::remove(const PolicyRule& rule, bool with_ports) {
 void TupleSpace::insert(const FlowKey& mask, const FlowKey& key, const PolicyRule& rule) {
     auto& shape = shapes_[mask];
     bool changed = false;
-    if (shape.bucket_count == 0 || shape.nodes >= shape.bucket_count) {
+    if (shape.bucket_count == 0 || shape.nodes * kBucketsPerNode >= shape.bucket_count) {
         grow(shape);
         changed = true;
     }
@@ -118,7 +132,7 @@ void TupleSpace::insert(const FlowKey& mask, const FlowKey& key, const PolicyRul
     if (changed) {
         publish();
     }
-    auto node = std::make_unique<PolicyNode>();
+    auto* node = memory_.make<PolicyNode>();
     node->key = key;
     node->priority = rule.priority;
     node->continue_at = rule.continue_at;
@@ -127,7 +141,7 @@ void TupleSpace::insert(const FlowKey& mask, const FlowKey& key, const PolicyRul
     node->action = rule.action;
     auto& bucket = shape.buckets[key.hash() & (shape.bucket_count - 1)];
     node->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    bucket.store(node.release(), std::memory_order_release);
+    bucket.store(node, std::memory_order_release);
     ++shape.nodes;
     ++nodes_;
 }
@@ -154,25 +168,27 @@ void TupleSpace::erase(const FlowKey& mask, const FlowKey& key, std::uint64_t pr
     } else {
         const_cast<PolicyNode*>(before)->next.store(next, std::memory_order_release);
     }
-    rcu_.retire_object(node);
+    rcu_.retire([&memory = memory_, node] { memory.unmake(node); });
     --shape.nodes;
     --nodes_;
     if (shape.nodes == 0) {
-        auto* buckets = shape.buckets.release();
+        auto* buckets = shape.buckets;
+        const auto count = shape.bucket_count;
         shapes_.erase(found);
         publish();
-        rcu_.retire([buckets] { delete[] buckets; });
+        rcu_.retire(
+            [&memory = memory_, buckets, count] { delete_buckets(memory, buckets, count); });
     }
 }
 
 /// Twice the buckets, with copies of the nodes: readers of the old chains are not disturbed.
 void TupleSpace::grow(Shape& shape) {
     const auto count = std::max(kFirstBuckets, shape.bucket_count * 2);
-    std::unique_ptr<PolicyShape::Bucket[]> next(new PolicyShape::Bucket[count]{});
+    auto* next = make_buckets(memory_, count);
     for (std::size_t i = 0; i < shape.bucket_count; ++i) {
         const auto* node = shape.buckets[i].load(std::memory_order_relaxed);
         for (; node != nullptr; node = node->next.load(std::memory_order_relaxed)) {
-            auto copy = std::make_unique<PolicyNode>();
+            auto* copy = memory_.make<PolicyNode>();
             copy->key = node->key;
             copy->priority = node->priority;
             copy->continue_at = node->continue_at;
@@ -181,21 +197,23 @@ void TupleSpace::grow(Shape& shape) {
             copy->action = node->action;
             auto& bucket = next[node->key.hash() & (count - 1)];
             copy->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
-            bucket.store(copy.release(), std::memory_order_relaxed);
+            bucket.store(copy, std::memory_order_relaxed);
         }
     }
-    const auto* old = shape.buckets.release();
+    auto* old = shape.buckets;
     const auto old_count = shape.bucket_count;
-    shape.buckets = std::move(next);
+    shape.buckets = next;
     shape.bucket_count = count;
     publish();
-    rcu_.retire([old, old_count] { delete_chains(old, old_count); });
+    if (old != nullptr) {
+        rcu_.retire([&memory = memory_, old, old_count] { delete_chains(memory, old, old_count); });
+    }
 }
 
 void TupleSpace::publish() {
     auto next = std::make_unique<View>();
     for (const auto& [mask, shape] : shapes_) {
-        next->push_back({mask, shape.lowest_priority, shape.buckets.get(), shape.bucket_count - 1});
+        next->push_back({mask, shape.lowest_priority, shape.buckets, shape.bucket_count - 1});
     }
     std::sort(next->begin(), next->end(), [](const PolicyShape& a, const PolicyShape& b) {
         return a.lowest_priority < b.lowest_priority;
@@ -230,7 +248,7 @@ Policy::~Policy() {
 }
 
 void Policy::publish(std::span<const PolicyRule> rules) {
-    auto next = std::make_unique<Statics>(rcu_);
+    auto next = std::make_unique<Statics>(rcu_, memory_);
     for (const auto& r : rules) {
         next->rules.add(r, true);
         if (has_ports(r.selector)) {
@@ -299,7 +317,7 @@ Policy& Policies::at(PolicyId id) {
     VIADUCT_CHECK(id.value() < kMax);
     auto* policy = policies_[id.value()].load(std::memory_order_relaxed);
     if (policy == nullptr) {
-        policy = new Policy(rcu_);
+        policy = new Policy(rcu_, memory_);
         policies_[id.value()].store(policy, std::memory_order_release);
     }
     return *policy;

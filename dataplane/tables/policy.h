@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/control.h"
+#include "dataplane/tables/line_memory.h"
 #include "dataplane/tables/rcu.h"
 
 namespace viaduct::dataplane {
@@ -80,7 +81,7 @@ class TupleSpace {
 public:
     using View = std::vector<PolicyShape>;  // by lowest priority
 
-    explicit TupleSpace(Rcu& rcu) : rcu_(rcu), view_(new View) {}
+    TupleSpace(Rcu& rcu, LineMemory& memory) : rcu_(rcu), memory_(memory), view_(new View) {}
 
     ~TupleSpace();
     TupleSpace(const TupleSpace&) = delete;
@@ -105,7 +106,7 @@ public:
 
 private:
     struct Shape {
-        std::unique_ptr<PolicyShape::Bucket[]> buckets;
+        PolicyShape::Bucket* buckets = nullptr;
         std::size_t bucket_count = 0;
         std::size_t nodes = 0;
         std::uint64_t lowest_priority = ~std::uint64_t{0};
@@ -117,6 +118,7 @@ private:
     void publish();
 
     Rcu& rcu_;
+    LineMemory& memory_;  // of nodes and buckets
     std::map<FlowKey, Shape> shapes_;
     std::size_t nodes_ = 0;
     std::atomic<const View*> view_;
@@ -125,7 +127,8 @@ private:
 /// What a worker finds under a PolicyId.
 class Policy {
 public:
-    explicit Policy(Rcu& rcu) : rcu_(rcu), flows_(rcu), flow_fragments_(rcu) {}
+    Policy(Rcu& rcu, LineMemory& memory)
+        : rcu_(rcu), memory_(memory), flows_(rcu, memory), flow_fragments_(rcu, memory) {}
 
     ~Policy();
     Policy(const Policy&) = delete;
@@ -149,13 +152,14 @@ public:
 
 private:
     struct Statics {
-        explicit Statics(Rcu& rcu) : rules(rcu), fragments(rcu) {}
+        Statics(Rcu& rcu, LineMemory& memory) : rules(rcu, memory), fragments(rcu, memory) {}
 
         TupleSpace rules;
         TupleSpace fragments;
     };
 
     Rcu& rcu_;
+    LineMemory& memory_;
     std::atomic<Statics*> statics_{nullptr};
     TupleSpace flows_;
     TupleSpace flow_fragments_;
@@ -187,6 +191,7 @@ public:
 
 private:
     Rcu& rcu_;
+    LineMemory memory_;
     std::unique_ptr<std::atomic<Policy*>[]> policies_{new std::atomic<Policy*>[kMax] {}};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 #include "dataplane/wire/esp.h"
 #include "dataplane/wire/ipv4.h"
@@ -61,15 +62,17 @@ SaTable::SaTable(Rcu& rcu, Random& random, std::uint32_t max_sas, std::uint16_t 
       random_(random),
       limit_(std::min(max_sas, kMaxIndex)),
       extra_window_(extra_window),
-      sas_(rcu, 16),
-      slots_(rcu, 16),
+      sas_(rcu, memory_, 16),
+      slots_(rcu, memory_, 16),
       foreign_(new Foreign(16)),
       places_(1),
-      slot_taken_(1, true) {}
+      slot_taken_(1, true),
+      slot_index_(1, 0) {}
 
 SaTable::~SaTable() {
     for (std::uint32_t i = 1; i < places_.size(); ++i) {
-        delete sas_.get(i);
+        memory_.unmake(sas_.get(i));
+        memory_.unmake(places_[i].state);
     }
     delete foreign_.load(std::memory_order_relaxed);
 }
@@ -135,28 +138,28 @@ void SaTable::release(SaIndex index) {
     }
 }
 
-Result<std::unique_ptr<Sa>> SaTable::make(std::uint32_t index,
-                                          const SaParameters& p,
-                                          bool inbound) {
+Result<Sa*> SaTable::make(std::uint32_t index, const SaParameters& p, bool inbound) {
     auto key =
         crypto::make_esp_key(p.cipher,
                              p.auth,
                              p.cipher_key.view(),
                              p.auth_key.view(),
-                             inbound ? crypto::Direction::decrypt : crypto::Direction::encrypt);
+                             inbound ? crypto::Direction::decrypt : crypto::Direction::encrypt,
+                             crypto::EspTuning::measured(),
+                             memory_);
     if (!key) {
         return tl::unexpected(key.error());
     }
     auto& place = places_[index];
     place.key = std::move(*key);
-    place.state = std::make_unique<SaState>();
-    auto sa = std::make_unique<Sa>();
+    place.state = memory_.make<SaState>();
+    auto* sa = memory_.make<Sa>();
     sa->spi = p.spi;
     sa->index = index;
     sa->local = p.local.value();
     sa->remote = p.remote.value();
     sa->key = place.key.get();
-    sa->state = place.state.get();
+    sa->state = place.state;
     if (inbound && p.replay_window != 0) {
         const auto window = static_cast<std::uint16_t>(p.replay_window + extra_window_);
         const auto words = ReplayWindow::words_for(window);
@@ -190,9 +193,16 @@ Result<std::unique_ptr<Sa>> SaTable::make(std::uint32_t index,
     return sa;
 }
 
-void SaTable::publish(std::uint32_t index, std::unique_ptr<Sa> sa) {
+/// Slots hold the SA itself, which saves workers a look-up: they are told of the new one.
+void SaTable::publish(std::uint32_t index, const Sa* sa) {
     places_[index].use = Place::Use::installed;
-    rcu_.retire_object(sas_.set(index, sa.release()));
+    const auto* old = sas_.set(index, sa);
+    for (const auto slot : places_[index].slots) {
+        slots_.set(slot, sa);
+    }
+    if (old != nullptr) {
+        rcu_.retire([this, old] { memory_.unmake(old); });
+    }
 }
 
 Result<void> SaTable::install_inbound(SaIndex reserved, const SaParameters& parameters) {
@@ -206,10 +216,10 @@ Result<void> SaTable::install_inbound(SaIndex reserved, const SaParameters& para
     }
     if (parameters.spi != spi_of(index)) {
         places_[index].foreign = true;
-        publish(index, std::move(*sa));
+        publish(index, *sa);
         add_foreign(parameters.spi, index);
     } else {
-        publish(index, std::move(*sa));
+        publish(index, *sa);
     }
     return {};
 }
@@ -224,7 +234,7 @@ Result<SaIndex> SaTable::install_outbound(const SaParameters& parameters) {
         free_places_.push_back(*index);
         return tl::unexpected(sa.error());
     }
-    publish(*index, std::move(*sa));
+    publish(*index, *sa);
     return SaIndex{*index};
 }
 
@@ -235,7 +245,7 @@ void SaTable::update_remote(SaIndex index,
     if (old == nullptr) {
         return;
     }
-    auto sa = std::make_unique<Sa>(*old);
+    auto* sa = memory_.make<Sa>(*old);
     sa->remote = remote.value();
     sa->local_port = udp ? udp->local.value() : std::uint16_t{0};
     sa->remote_port = udp ? udp->remote.value() : std::uint16_t{0};
@@ -243,7 +253,7 @@ void SaTable::update_remote(SaIndex index,
     if (!sa->inbound) {
         sa->state->words[0].store(0, std::memory_order_relaxed);
     }
-    publish(index.value(), std::move(sa));
+    publish(index.value(), sa);
 }
 
 void SaTable::update_path_mtu(SaIndex index, std::uint16_t path_mtu) {
@@ -251,9 +261,9 @@ void SaTable::update_path_mtu(SaIndex index, std::uint16_t path_mtu) {
     if (old == nullptr) {
         return;
     }
-    auto sa = std::make_unique<Sa>(*old);
+    auto* sa = memory_.make<Sa>(*old);
     sa->path_mtu = path_mtu;
-    publish(index.value(), std::move(sa));
+    publish(index.value(), sa);
 }
 
 void SaTable::remove(SaIndex index) {
@@ -263,7 +273,8 @@ void SaTable::remove(SaIndex index) {
     }
     auto& place = places_[at];
     for (const auto slot : place.slots) {
-        slots_.set(slot, 0);
+        slots_.set(slot, nullptr);
+        slot_index_[slot] = 0;
     }
     place.slots.clear();
     const auto* sa = sas_.set(at, nullptr);
@@ -274,10 +285,10 @@ void SaTable::remove(SaIndex index) {
     place.use = Place::Use::waiting;
     // Key, counters and the index itself may still be in a worker's hands.
     rcu_.retire([this, at, sa] {
-        delete sa;
+        memory_.unmake(sa);
         auto& p = places_[at];
         p.key.reset();
-        p.state.reset();
+        memory_.unmake(std::exchange(p.state, nullptr));
         p.use = Place::Use::free;
         free_places_.push_back(at);
     });
@@ -307,12 +318,13 @@ SlotId SaTable::add_slot() {
     if (free_slots_.empty()) {
         slot = static_cast<std::uint32_t>(slot_taken_.size());
         slot_taken_.push_back(true);
+        slot_index_.push_back(0);
     } else {
         slot = free_slots_.back();
         free_slots_.pop_back();
         slot_taken_[slot] = true;
     }
-    slots_.set(slot, 0);
+    slots_.set(slot, nullptr);
     return SlotId{slot};
 }
 
@@ -334,7 +346,8 @@ void SaTable::set_slot(SlotId slot, SaIndex outbound) {
     const auto to = outbound.value();
     const bool valid = to != 0 && to < places_.size() && places_[to].use == Place::Use::installed &&
                        !sas_.get(to)->inbound;
-    const auto before = slots_.set(at, valid ? to : 0);
+    slots_.set(at, valid ? sas_.get(to) : nullptr);
+    const auto before = std::exchange(slot_index_[at], valid ? to : 0);
     if (before != 0) {
         std::erase(places_[before].slots, at);
     }

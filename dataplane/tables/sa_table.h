@@ -13,6 +13,7 @@
 #include "dataplane/base/result.h"
 #include "dataplane/control.h"
 #include "dataplane/tables/growing.h"
+#include "dataplane/tables/line_memory.h"
 #include "dataplane/tables/rcu.h"
 #include "dataplane/tables/sa.h"
 
@@ -26,7 +27,7 @@ public:
     /// What a worker reads during one turn.
     struct View {
         GrowingArray<const Sa*>::View sas;
-        GrowingArray<std::uint32_t>::View slots;
+        GrowingArray<const Sa*>::View slots;
         const std::atomic<std::uint64_t>* foreign = nullptr;  // SPI << 32 | index; 0: free
         std::uint32_t foreign_mask = 0;
         bool has_foreign = false;
@@ -50,10 +51,7 @@ public:
         }
 
         /// The SA that a slot names now; nullptr: it is empty.
-        [[nodiscard]] const Sa* outbound(std::uint32_t slot) const {
-            const auto index = slots.get(slot);
-            return index == 0 ? nullptr : sas.get(index);
-        }
+        [[nodiscard]] const Sa* outbound(std::uint32_t slot) const { return slots.get(slot); }
 
         [[nodiscard]] const Sa* find_foreign(std::uint32_t spi) const;
     };
@@ -90,7 +88,7 @@ private:
         std::uint16_t generation = 0;
         bool foreign = false;
         std::unique_ptr<crypto::EspKey> key;
-        std::unique_ptr<SaState> state;
+        SaState* state = nullptr;
         std::vector<std::uint32_t> slots;  // that name it
     };
 
@@ -103,8 +101,8 @@ private:
 
     [[nodiscard]] Spi spi_of(std::uint32_t index) const;
     std::optional<std::uint32_t> take_place();
-    void publish(std::uint32_t index, std::unique_ptr<Sa> sa);
-    Result<std::unique_ptr<Sa>> make(std::uint32_t index, const SaParameters& p, bool inbound);
+    void publish(std::uint32_t index, const Sa* sa);
+    Result<Sa*> make(std::uint32_t index, const SaParameters& p, bool inbound);
     void add_foreign(Spi spi, std::uint32_t index);
     void remove_foreign(Spi spi);
     void rebuild_foreign(std::uint32_t size);
@@ -113,14 +111,16 @@ private:
     Random& random_;
     std::uint32_t limit_;
     std::uint16_t extra_window_;
+    LineMemory memory_;  // of SAs, their counters and keys: one behind the other
     GrowingArray<const Sa*> sas_;
-    GrowingArray<std::uint32_t> slots_;
+    GrowingArray<const Sa*> slots_;
     std::atomic<Foreign*> foreign_;
     std::atomic<std::uint32_t> foreign_count_{0};
     std::uint32_t foreign_used_ = 0;  // with graves
     std::vector<Place> places_;
     std::vector<std::uint32_t> free_places_;
     std::vector<bool> slot_taken_;
+    std::vector<std::uint32_t> slot_index_;  // the SA that a slot names
     std::vector<std::uint32_t> free_slots_;
 };
 

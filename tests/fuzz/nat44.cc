@@ -12,8 +12,8 @@
 #include "dataplane/base/checksum.h"
 #include "dataplane/packet.h"
 #include "dataplane/plane.h"
-#include "dataplane/ports/eal.h"
 #include "dataplane/ports/memory_port.h"
+#include "tests/fuzz/plane_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::dataplane;
@@ -25,10 +25,6 @@ constexpr IfIndex kOutside{2};
 const Ipv4Address kHost{10, 1, 0, 2};
 const Ipv4Address kGlobal{192, 0, 2, 1};
 const Ipv4Address kServer{203, 0, 113, 9};
-
-MacAddress mac(std::uint8_t last) {
-    return MacAddress{MacAddress::Octets{2, 0, 0, 0, 0, last}};
-}
 
 Bytes packet(Ipv4Address from, Ipv4Address to, std::uint8_t protocol, BytesView payload) {
     ByteWriter w;
@@ -43,24 +39,6 @@ Bytes tcp(std::uint16_t from, std::uint16_t to, std::uint8_t flags, BytesView pa
     ByteWriter w;
     w.u16(from).u16(to).u32(1000).u32(2000).u8(0x50).u8(flags).u16(8192).u32(0).bytes(payload);
     return w.take();
-}
-
-/// Version, lengths and checksum made right.
-Bytes mended(BytesView data) {
-    Bytes p(data.begin(), data.end());
-    if (p.size() < 20) {
-        return p;
-    }
-    const std::size_t words = std::clamp<std::size_t>(p[0] & 0xFU, 5, p.size() / 4);
-    p[0] = static_cast<std::uint8_t>(0x40U | words);
-    p[2] = static_cast<std::uint8_t>(p.size() >> 8U);
-    p[3] = static_cast<std::uint8_t>(p.size());
-    p[8] |= 2;
-    p[10] = p[11] = 0;
-    const auto sum = internet_checksum(BytesView(p).first(words * 4));
-    p[10] = static_cast<std::uint8_t>(sum >> 8U);
-    p[11] = static_cast<std::uint8_t>(sum);
-    return p;
 }
 
 struct Router {
@@ -112,22 +90,10 @@ struct Router {
         }
     }
 
-    Plane plane{options()};
+    Plane plane{small_plane()};
     MemoryPort* inside = nullptr;
     MemoryPort* outside = nullptr;
     TimePoint now{Duration{1'000'000'000}};
-
-    static PlaneOptions options() {
-        EalOptions eal;
-        eal.buffers = 8192;
-        if (!start_eal(eal)) {
-            std::abort();
-        }
-        PlaneOptions out;
-        out.nat_sessions = 256;
-        out.random_seed = 1;
-        return out;
-    }
 };
 
 /// An address behind us outside.

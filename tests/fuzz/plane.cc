@@ -15,8 +15,8 @@
 
 #include "dataplane/base/checksum.h"
 #include "dataplane/packet.h"
-#include "dataplane/ports/eal.h"
 #include "dataplane/ports/memory_port.h"
+#include "tests/fuzz/plane_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::dataplane;
@@ -34,10 +34,6 @@ Ipv4Address ip(std::string_view text) {
 
 Ipv4Prefix net(std::string_view text) {
     return Ipv4Prefix::parse(text).value();
-}
-
-MacAddress mac(std::uint8_t last) {
-    return MacAddress{MacAddress::Octets{2, 0, 0, 0, 0, last}};
 }
 
 struct Router {
@@ -139,26 +135,13 @@ struct Router {
         }
     }
 
-    Plane plane{options()};
+    Plane plane{small_plane()};
     MemoryPort* lan = nullptr;
     MemoryPort* wire = nullptr;
     SlotId slot;
     Selector selector;
     Spi spi;
     TimePoint now{Duration{1'000'000'000}};
-
-    static PlaneOptions options() {
-        EalOptions eal;
-        eal.buffers = 8192;
-        if (!start_eal(eal)) {
-            std::abort();
-        }
-        PlaneOptions out;
-        out.max_sas = 64;
-        out.nat_sessions = 256;
-        out.random_seed = 1;
-        return out;
-    }
 };
 
 Bytes ethernet(MacAddress to, BytesView packet) {
@@ -196,24 +179,6 @@ Bytes icv(BytesView authenticated) {
                &length);
     digest.resize(12);
     return digest;
-}
-
-/// Version, lengths and checksum made right: what is left to be wrong is deeper.
-Bytes mended(BytesView data) {
-    Bytes p(data.begin(), data.end());
-    if (p.size() < 20) {
-        return p;
-    }
-    const std::size_t words = std::clamp<std::size_t>(p[0] & 0xFU, 5, p.size() / 4);
-    p[0] = static_cast<std::uint8_t>(0x40U | words);
-    p[2] = static_cast<std::uint8_t>(p.size() >> 8U);
-    p[3] = static_cast<std::uint8_t>(p.size());
-    p[8] |= 2;
-    p[10] = p[11] = 0;
-    const auto sum = internet_checksum(BytesView(p).first(words * 4));
-    p[10] = static_cast<std::uint8_t>(sum >> 8U);
-    p[11] = static_cast<std::uint8_t>(sum);
-    return p;
 }
 
 /// Protected and in the clear on the wire: what must never be.

@@ -1,35 +1,16 @@
 // libFuzzer: a gateway with document 002's policy gets discoveries, probes and replies in any order, from any side, and
 // time that passes. A reply's cookie is put right every other time, so that the fuzzer gets behind that door. Its limits
 // and the promise about amplification are checked after each input.
-#include <cstdlib>
+#include <algorithm>
 
 #include "controlplane/ike/core.h"
-#include "crypto/offload.h"
+#include "tests/fuzz/ike_harness.h"
 
 using namespace viaduct;
 using namespace viaduct::ike;
+using viaduct::ike::fuzz::check;
 
 namespace {
-
-class Silent final : public LogSink {
-public:
-    void on_message(const LogMessage&) override {}
-};
-
-class Places final : public SpiSource, public SaUsageSource {
-public:
-    std::optional<Reservation> reserve() override {
-        ++next_;
-        return Reservation{SaIndex{next_}, Spi{0x10000U + next_}};
-    }
-
-    void release(SaIndex) override {}
-
-    [[nodiscard]] SaUsage usage(ChildId) const override { return {}; }
-
-private:
-    std::uint32_t next_ = 0;
-};
 
 constexpr Ipv4Address kOwn(11, 11, 11, 1);
 constexpr Ipv4Address kInsideHost(13, 13, 13, 4);
@@ -67,12 +48,6 @@ DiscoverRequest request_for(std::uint8_t host) {
     return r;
 }
 
-void check(bool condition) {
-    if (!condition) {
-        std::abort();
-    }
-}
-
 /// What was protected before may only have been narrowed.
 void check_requests(const Engine::State& core) {
     for (const auto& [id, request] : core.requests.all()) {
@@ -89,36 +64,13 @@ void check_requests(const Engine::State& core) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    SeededRandom random(1);
-    Silent sink;
-    Log log(sink);
-    crypto::InlineOffload offload(random);
-    Places places;
+    fuzz::Harness h;
+    auto& engine = h.engine;
     const auto config = daphne();
-    Engine engine(random, log, offload, places, places);
-    TimePoint now{1000s};
-    engine.configure(now,
-                     config,
-                     {{IfIndex{1},
-                       *config::InterfaceName::parse("Fa0/0"),
-                       kOwn,
-                       true,
-                       "tedtag",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}},
-                      {IfIndex{2},
-                       *config::InterfaceName::parse("Fa0/1"),
-                       Ipv4Address(13, 13, 13, 13),
-                       true,
-                       "",
-                       1500,
-                       "",
-                       false,
-                       {},
-                       {}}});
+    auto outside = fuzz::interface_of(1, "Fa0/0", kOwn);
+    outside.crypto_map = "tedtag";
+    engine.configure(
+        h.now, config, {outside, fuzz::interface_of(2, "Fa0/1", Ipv4Address(13, 13, 13, 13))});
     ByteReader in({data, size});
     while (in.remaining() > 3) {
         const auto what = in.u8();
@@ -126,10 +78,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::size_t came = 0;
         bool is_probe = false;
         if (what % 4 == 0) {
-            now += std::chrono::milliseconds(length);
-            engine.on_time(now);
+            h.pass(std::chrono::milliseconds(length));
         } else if (what % 4 == 1) {
-            engine.on_discover(now, request_for(what));
+            engine.on_discover(h.now, request_for(what));
         } else {
             const auto view = in.bytes(std::min<std::size_t>(length, in.remaining()));
             Bytes packet(view.begin(), view.end());
@@ -145,12 +96,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             const Endpoint local{is_probe ? kInsideHost : kOwn, kPortIsakmp};
             const Endpoint remote{is_probe ? kOutsideHost : gateway, kPortIsakmp};
             engine.on_packet(
-                now, {(what & 0x40U) == 0 ? IfIndex{1} : IfIndex{2}, local, remote, packet});
+                h.now, {(what & 0x40U) == 0 ? IfIndex{1} : IfIndex{2}, local, remote, packet});
         }
-        for (auto& done : offload.take_done()) {
-            engine.on_offload(now, std::move(done));
-        }
-        for (const auto& action : engine.take_actions()) {
+        for (const auto& action : h.settle()) {
             const auto* sent = std::get_if<SendPacket>(&action);
             // Nothing but an answer comes of a probe, and never more bytes.
             check(sent == nullptr || !is_probe ||

@@ -148,6 +148,27 @@ TEST_CASE("N11: a PIX's console: its prompt, write terminal, its arp") {
     CHECK_THAT(lab->ask("pix", "ping 171.69.88.1"), Contains("!!!!"));
 }
 
+TEST_CASE("N11: several global lines of one number") {
+    const auto lab = pix_lab(
+        "global (outside) 1 171.69.89.80-171.69.89.82 netmask 255.255.254.0\n"
+        "global (outside) 1 171.69.89.90-171.69.89.91 netmask 255.255.254.0\n"
+        "global (outside) 1 interface\nnat (inside) 1 0.0.0.0 0.0.0.0 0 0\n");
+    CHECK(lossless(lab->ask("pc", "ping 171.69.88.1 count 3")));
+    CHECK(arrives(lab->ask("web", "tcp 171.69.88.1:80 send 10000")));
+    const auto xlate = lab->ask("pix", "show xlate");
+    INFO(xlate);
+    CHECK_THAT(xlate, Contains("PAT Global 171.69.89.8"));
+}
+
+TEST_CASE("N11: debug ip nat shows the translations that are made, some of them") {
+    const auto lab = pix_lab(kPat);
+    lab->ask("pix", "debug ip nat");
+    lab->ask("pc", "ping 171.69.88.1 count 2");
+    lab->run_for(2s);
+    CHECK_THAT(lab->ask("pix", "show logging"),
+               Contains("NAT: s=10.10.10.2->171.69.89.78, d=171.69.88.1 [icmp "));
+}
+
 TEST_CASE(
     "N7, N9: a translation that ended while nothing was sent moves the peer, not the tunnel") {
     auto topology = example("nat-t");

@@ -245,10 +245,60 @@ Row class_row() {
     return at(Place::logging_remote, std::move(row));
 }
 
+constexpr std::string_view kEventHelp =
+    "Event log of IKE, IPsec and authentication, by class|class: Event class|severity-to-log: "
+    "Highest "
+    "severity that the event log keeps (default 5)|severity-to-console: Highest severity shown on "
+    "the "
+    "console, whatever 'logging console' and 'debug' say|log: 1 faults, 2-3 warnings, 4-6 "
+    "information, 7-9 "
+    "debugging, 10-13 packets|console: 1 faults, 2-3 warnings, 4-6 information, 7-9 debugging, "
+    "10-13 packets"
+    "|AUTH: Authentication|AUTHDBG: Authentication debugging|CERT: Certificates|IKE: IKE|IKEDBG: "
+    "IKE "
+    "debugging|IKEDECODE: IKE messages taken apart|IPSEC: IPsec|IPSECDBG: IPsec debugging";
+
+/// One row a class: a `no` without a severity clears both.
+Row event_row(config::EventClass event_class) {
+    const auto at_index = static_cast<std::size_t>(event_class);
+    const std::string words = "event class " + std::string(config::kEventClassNames.at(at_index));
+    Row row{.mode = Mode::global,
+            .pattern = words +
+                       " { severity-to-log <log:1-13> [ severity-to-console <console:1-13> ] | "
+                       "severity-to-console <console:1-13> }",
+            .help = std::string(kEventHelp)};
+    row.apply = [at_index](ConfigSession& session, const Args& args) {
+        auto& wanted = session.config().system.logging.events.at(at_index);
+        const config::EventClassConfig normal;
+        const bool all = !args.has("severity-to-log") && !args.has("severity-to-console");
+        if (all || args.has("severity-to-log")) {
+            wanted.to_log =
+                args.negated() ? normal.to_log : static_cast<std::uint8_t>(args.number("log"));
+        }
+        if (all || args.has("severity-to-console")) {
+            wanted.to_console = args.negated() ? normal.to_console
+                                               : static_cast<std::uint8_t>(args.number("console"));
+        }
+        return done();
+    };
+    row.write = [at_index, words](Writer& out) {
+        const auto& wanted = out.config().system.logging.events.at(at_index);
+        const config::EventClassConfig normal;
+        if (wanted.to_log != normal.to_log) {
+            out.line("{} severity-to-log {}", words, wanted.to_log);
+        }
+        if (wanted.to_console != normal.to_console) {
+            out.line("{} severity-to-console {}", words, wanted.to_console);
+        }
+    };
+    row.examples = {words + " severity-to-log 9", words + " severity-to-console 3"};
+    return at(Place::logging_local, std::move(row));
+}
+
 }  // namespace
 
 Rows logging_rows() {
-    return {
+    Rows rows{
         on_row(),
         buffered_row(),
         terminal_row("console", &LoggingConfig::console, "Set console logging parameters"),
@@ -261,6 +311,10 @@ Rows logging_rows() {
         host_row("logging host", true),
         host_row("logging", false),
     };
+    for (std::size_t i = 0; i < config::kEventClasses; ++i) {
+        rows.push_back(event_row(static_cast<config::EventClass>(i)));
+    }
+    return rows;
 }
 
 }  // namespace viaduct::ios

@@ -124,7 +124,9 @@ Row enable_row(bool secret) {
                         : "Assign the privileged level password") +
                 std::string(
                     "|0: Specifies an UNENCRYPTED password will follow|5: Specifies an ENCRYPTED "
-                    "secret will follow|7: Specifies a HIDDEN password will follow|plain: The "
+                    "secret will follow|7: Specifies a HIDDEN password will follow|8: Specifies a "
+                    "PBKDF2 HASHED "
+                    "secret will follow|9: Specifies a SCRYPT HASHED secret will follow|plain: The "
                     "UNENCRYPTED (cleartext) password")};
     row.apply = [secret](ConfigSession& session, const Args& args) -> Result<void> {
         auto& system = session.config().system;
@@ -137,7 +139,7 @@ Row enable_row(bool secret) {
         if (!password) {
             return tl::unexpected(password.error());
         }
-        field = secret ? *password : stored(system, *password);
+        field = secret ? stored_secret(system, "enable", *password) : stored(system, *password);
         return done();
     };
     row.write = [secret, words](Writer& out) {
@@ -170,7 +172,9 @@ Row username_row() {
             "level|level: User privilege level|nopassword: No password is required for the user to "
             "log in|password: Specify the password for the user|secret: Specify the secret for the "
             "user|0: Specifies an UNENCRYPTED password will follow|5: Specifies a HIDDEN SECRET "
-            "will follow|7: Specifies a HIDDEN password will follow|plain: The UNENCRYPTED "
+            "will follow|7: Specifies a HIDDEN password will follow|8: Specifies a PBKDF2 HASHED "
+            "secret "
+            "will follow|9: Specifies a SCRYPT HASHED secret will follow|plain: The UNENCRYPTED "
             "(cleartext) user password"};
     row.no = "username <user:WORD> [ <rest:LINE> ]";
     row.apply = [](ConfigSession& session, const Args& args) -> Result<void> {
@@ -187,7 +191,8 @@ Row username_row() {
             if (!password) {
                 return tl::unexpected(password.error());
             }
-            user.password = user.secret ? *password : stored(system, *password);
+            user.password = user.secret ? stored_secret(system, args.text("user"), *password)
+                                        : stored(system, *password);
         }
         system.users[args.text("user")] = user;
         return done();

@@ -113,6 +113,24 @@ TEST_CASE("P2: local users with a type-7 password") {
     CHECK_FALSE(b.decisions[2].accepted);
 }
 
+TEST_CASE("P2: local users with hashed secrets; nobody gets in by a name that is not there") {
+    Bench b;
+    auto& users = b.config.system.users;
+    users["five"] = {{5, "$1$mERr$hx5rVt7rPNoS4wqbXKX7m0"}, true, 1};
+    users["nine"] = {{9, "$9$2MJBozw/9R3UsU$2lFhcKvpghcyw8deP25GOfyZaagyUOGBymkryvOdfo6"}, true, 1};
+    b.engine.configure(b.config);
+    b.login("clientauth", "five", "cisco");
+    b.login("clientauth", "nine", "hashcat");
+    b.login("clientauth", "five", "hashcat");
+    b.login("clientauth", "nobody", "cisco");
+    b.take();
+    REQUIRE(b.decisions.size() == 4);
+    CHECK(b.decisions[0].accepted);
+    CHECK(b.decisions[1].accepted);
+    CHECK_FALSE(b.decisions[2].accepted);
+    CHECK_FALSE(b.decisions[3].accepted);
+}
+
 TEST_CASE("RADIUS: accept with Framed-IP-Address and Class, reject, forgery") {
     Bench b;
     b.login("remote", "anna", "pw");

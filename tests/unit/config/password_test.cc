@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "config/ios/parser.h"
+#include "config/ios/writer.h"
+#include "crypto/password_hash.h"
 
 using namespace viaduct;
 
@@ -44,4 +46,30 @@ TEST_CASE("password: service password-encryption turns plain passwords into type
     }
     CHECK(ios::plain_text(system.lines.at(0).password) == std::string("later"));
     CHECK(ios::write_config(loaded.config).find("cisco") == std::string::npos);
+}
+
+TEST_CASE("password: P2 a secret that is typed clear is stored as type 5, hashes stay as they are",
+          "[password]") {
+    const auto loaded = ios::load(
+        "hostname Hub\nenable secret cisco\nusername a secret 0 cisco\nusername b secret cisco\n"
+        "username c secret 8 $8$TnGX/fE4KGHOVU$pEhnEvxrvaynpi8j4f.EMHr6M.FzU8xnZnBr/tJdFWk\n",
+        "test");
+    REQUIRE(loaded.ok());
+    const auto& system = loaded.config.system;
+    for (const auto* secret :
+         {&system.enable_secret, &system.users.at("a").password, &system.users.at("b").password}) {
+        CHECK(secret->type == 5);
+        CHECK(secret->text.starts_with("$1$"));
+        CHECK(crypto::secret_fits(5, secret->text, "cisco"));
+        CHECK_FALSE(crypto::secret_fits(5, secret->text, "cisc"));
+    }
+    // One password, three users: three hashes.
+    CHECK(system.users.at("a").password != system.users.at("b").password);
+    CHECK(system.users.at("a").password != system.enable_secret);
+    CHECK(system.users.at("c").password.type == 8);
+    const auto text = ios::write_config(loaded.config);
+    CHECK(text.find("cisco") == std::string::npos);
+    CHECK(text.find("enable secret 5 $1$") != std::string::npos);
+    CHECK(text.find("username c secret 8 $8$TnGX") != std::string::npos);
+    CHECK(ios::load(text, "again").config == loaded.config);
 }

@@ -143,3 +143,40 @@ TEST_CASE("pix: what is wrong is refused with its line", "[pix]") {
     CHECK_FALSE(loaded.ok());
     CHECK_FALSE(pix::is_pix("hostname PIX\n"));
 }
+
+TEST_CASE("pix: N11 the check says of each line whether it acts, and of which parts not", "[pix]") {
+    const auto text = with(
+        "timeout xlate 3:00:00\n"
+        "timeout conn 1:00:00 half-closed 0:20:00 udp 0:02:00 rpc 0:10:00 h225 1:00:00\n"
+        "timeout uauth 0:05:00 absolute\n"
+        "global (outside) 1 171.69.89.80-171.69.89.82 netmask 255.255.254.0\n"
+        "global (outside) 1 171.69.89.90-171.69.89.91 netmask 255.255.254.0\n"
+        "nat (inside) 2 10.11.0.0 255.255.0.0 0 100\n");
+    const auto loaded = pix::load_any(text, "pix501.cfg");
+    CHECK(refused_lines(loaded).empty());
+    CHECK(loaded.config.nat.timeouts.half_closed_s == 1200U);
+    CHECK(loaded.config.nat.pools.size() == 2);
+    std::string said;
+    for (const auto& problem : loaded.problems) {
+        if (problem.kind == LineProblem::Kind::warning) {
+            said += problem.text + " | " + problem.message + "\n";
+        }
+    }
+    const std::string serves =
+        " | warning: without effect: \"global (outside) 1 171.69.89.80-171.69.89.82 netmask "
+        "255.255.254.0\" serves all, by ports\n";
+    CHECK(said ==
+          "global (outside) 1 interface" + serves +
+              "timeout conn 1:00:00 half-closed 0:20:00 udp 0:02:00 rpc 0:10:00 h225 1:00:00 | "
+              "warning: without effect of these time-outs: rpc, h225\n"
+              "timeout uauth 0:05:00 absolute | warning: without effect of these time-outs: uauth\n"
+              "global (outside) 1 171.69.89.90-171.69.89.91 netmask 255.255.254.0" +
+              serves +
+              "nat (inside) 2 10.11.0.0 255.255.0.0 0 100 | warning: without effect: 100 (limits "
+              "of connections, dns, norandomseq)\n");
+    std::string acts;
+    for (const auto& [number, line] : pix::acted_on(kDocument, pix::load_any(kDocument, "x"))) {
+        acts += std::to_string(number) + " ";
+    }
+    CHECK(acts == "3 4 5 6 7 8 9 10 ");
+}

@@ -274,8 +274,9 @@ TEST_CASE("policies: lowest priority wins, deny lines go on, ports, fragments, d
 TEST_CASE("policies: random rules decide as a plain search does, while flows come and go") {
     const auto seed = GENERATE(1U, 2U, 3U, 4U);
     SeededRandom random(seed);
+    LineMemory memory;  // outlives what rcu has still to free
     Rcu rcu(1);
-    Policy policy(rcu);
+    Policy policy(rcu, memory);
     std::map<std::uint64_t, PolicyRule> known;
     const auto random_rule = [&](std::uint64_t priority) {
         PolicyRule r;

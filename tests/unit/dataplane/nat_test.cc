@@ -53,6 +53,10 @@ TEST_CASE("NAT44: a TCP connection from SYN to FIN, and its times", "[nat]") {
     CHECK(r.out(checked_tcp("10.1.0.2", 40000, "203.0.113.9", 80, kAck, "GET /")));
     CHECK(r.out(checked_tcp("10.1.0.2", 40000, "203.0.113.9", 80, kFin | kAck)));
     CHECK(r.idle_time() == 86400s);  // half closed
+    r.policy.times.tcp_half_closed = 600s;
+    r.publish_policy();
+    CHECK(r.out(checked_tcp("10.1.0.2", 40000, "203.0.113.9", 80, kAck)));
+    CHECK(r.idle_time() == 600s);
     CHECK(r.in(checked_tcp("203.0.113.9", 80, "203.0.113.1", 40000, kFin | kAck)));
     CHECK(r.idle_time() == 60s);
     // The same ports again.

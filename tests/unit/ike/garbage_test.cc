@@ -78,11 +78,15 @@ Answers answers_to(const ClientAs& as) {
     world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes& payload) {
         if (from.address == kHub) {
             const auto header = parse_header(payload);
+            out.messages.emplace_back();
             const auto chain = parse_chain(
                 header->next, BytesView(payload).subspan(kHeaderBytes), Padding::allowed);
-            out.messages.emplace_back();
-            for (const auto& p : chain->payloads) {
-                out.messages.back().emplace_back(p.type, p.body.size());
+            if (header->encrypted() || !chain) {
+                out.messages.back().emplace_back(header->next, payload.size());
+            } else {
+                for (const auto& p : chain->payloads) {
+                    out.messages.back().emplace_back(p.type, p.body.size());
+                }
             }
             out.last = world.now - start;
         }
@@ -151,6 +155,15 @@ TEST_CASE("N1: an unknown group and a wrong key get the same answers, at the sam
     const auto unknown = answers_to({"nogroupxx", "cisco321", "gfullage", "gfullage"});
     const auto wrong = answers_to({"testgroup", "cisco322", "gfullage", "gfullage"});
     REQUIRE_FALSE(unknown.messages.empty());
+    CHECK(unknown.messages == wrong.messages);
+    CHECK(unknown.jobs == wrong.jobs);
+    CHECK(unknown.last == wrong.last);
+}
+
+TEST_CASE("N4: an unknown user and a wrong password get the same answers") {
+    const auto unknown = answers_to({"testgroup", "cisco321", "nobodyxx", "gfullage"});
+    const auto wrong = answers_to({"testgroup", "cisco321", "gfullage", "gfullagE"});
+    REQUIRE(unknown.messages.size() > 3);
     CHECK(unknown.messages == wrong.messages);
     CHECK(unknown.jobs == wrong.jobs);
     CHECK(unknown.last == wrong.last);

@@ -116,6 +116,88 @@ TEST_CASE("IKE lifetimes: a soft limit that comes twice makes one pair") {
     CHECK(two.a.counter(Counter::quick_initiated) == before + 1);
 }
 
+TEST_CASE("IKE lifetimes: a rekey whose first message is lost") {
+    Two two(63);
+    two.start();
+    auto& [world, a, b] = two;
+    const auto old = a.current_of.begin()->second;
+    unsigned to_lose = 1;
+    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) {
+        return from.address != kA || to_lose == 0 || to_lose-- == 0;
+    };
+    const auto repeated = a.counter(Counter::retransmissions);
+    Two::notice(a, SaNotice::soft_limit);
+    REQUIRE(to_lose == 0);
+    const auto renewed = [&] {
+        return !a.current_of.empty() && a.current_of.begin()->second != old;
+    };
+    SECTION("is repeated within a second") {
+        CHECK(world.run_until(700ms, renewed));
+        CHECK(a.counter(Counter::retransmissions) == repeated + 1);
+    }
+    SECTION("is repeated at ever longer intervals, and given up as dead after a minute") {
+        to_lose = 1000;
+        world.run(5s);
+        CHECK(a.counter(Counter::retransmissions) == repeated + 3);  // after 0.5, 1.5 and 3.5 s
+        CHECK(a.pairs.size() == 1);
+        to_lose = 0;
+        CHECK(world.run_until(5s, renewed));
+    }
+    SECTION(
+        "is repeated at once when the old pair ends in kilobytes; nobody deletes, nobody begins a "
+        "second one") {
+        world.run(100ms);
+        Two::notice(a, SaNotice::hard_limit);
+        CHECK(a.current_of.empty());  // not one packet more with the old keys
+        CHECK(world.run_until(50ms, renewed));
+        CHECK(a.counter(Counter::retransmissions) == repeated + 1);
+        CHECK(b.pairs.size() == 2);
+        CHECK(b.counter(Counter::quick_initiated) == 0);
+        CHECK(a.states.back().up);
+    }
+    world.run(1min);
+    CHECK(a.pairs.size() == 1);
+    CHECK(b.pairs.size() == 1);
+    CHECK(world.esp_lost_by_sa == 0);
+    CHECK(a.counter(Counter::collision_yielded) + b.counter(Counter::collision_yielded) == 0);
+}
+
+TEST_CASE(
+    "IKE lifetimes: kilobytes at their end and no new pair in the making: deleted, the peer is "
+    "told") {
+    Two two(64);
+    two.start();
+    two.world.traffic = false;
+    two.world.run(2s);
+    Two::notice(two.a, SaNotice::hard_limit);
+    two.world.run(1s);
+    CHECK(two.a.pairs.empty());
+    CHECK(two.b.pairs.empty());
+    CHECK_FALSE(two.b.states.back().up);
+}
+
+TEST_CASE(
+    "IKE lifetimes: the peer's own pair overtakes a first message that got lost: the later one is "
+    "used by both") {
+    Two two(65);
+    two.start();
+    auto& [world, a, b] = two;
+    bool lose = true;
+    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) {
+        return !(lose && from.address == kA);
+    };
+    Two::notice(a, SaNotice::soft_limit);
+    lose = false;
+    Two::notice(b, SaNotice::soft_limit);
+    world.run(300ms);
+    const auto peers = a.current_of.begin()->second;
+    world.run(1min);
+    CHECK(a.current_of.begin()->second != peers);
+    CHECK(a.pairs.size() == 1);
+    CHECK(b.pairs.size() == 1);
+    CHECK(world.esp_lost_by_sa == 0);
+}
+
 TEST_CASE(
     "IKE lifetimes: both ends rekey at the same instant and end with one pair, nothing lost") {
     const auto seed = GENERATE(range(1, 31));

@@ -1,6 +1,8 @@
 // From the configuration's lines to the dataplane's rules, without a dataplane.
 #include "controlplane/router/nat.h"
 
+#include <set>
+
 #include <catch2/catch.hpp>
 
 #include "config/ios/parser.h"
@@ -202,6 +204,41 @@ TEST_CASE("N11: the PIX's nat and global, only for what leaves by the outside") 
     CHECK(plan.policy.gates[0].outside == rule.out);
     CHECK(rule.out == w.indices.at(*config::InterfaceName::parse("Ethernet0")));
     CHECK(rule.range.first == Ipv4Address{171, 69, 89, 78});
+}
+
+TEST_CASE("N11: a PIX's time-outs by class, and several global lines of one number") {
+    World w("");
+    w.indices.clear();
+    w.interfaces.clear();
+    const std::string pix =
+        ": Saved\nPIX Version 6.3(3)\nip address outside 171.69.89.78 255.255.254.0\n"
+        "ip address inside 10.10.10.1 255.255.255.0\n"
+        "global (outside) 1 171.69.89.80-171.69.89.82 netmask 255.255.254.0\n"
+        "global (outside) 1 171.69.89.90-171.69.89.91 netmask 255.255.254.0\n"
+        "global (outside) 1 interface\nnat (inside) 1 0.0.0.0 0.0.0.0 0 0\n";
+    w.load(pix);
+    const auto plain = w.plan();
+    CHECK(plain.policy.times.address == std::chrono::hours(3));
+    CHECK(plain.policy.times.tcp == std::chrono::hours(1));
+    CHECK(plain.policy.times.tcp_half_closed == std::chrono::minutes(10));
+    CHECK(plain.policy.times.udp == std::chrono::minutes(2));
+    REQUIRE(plain.policy.dynamics.size() == 4);
+    std::set<std::uint32_t> ids;
+    for (const auto& rule : plain.policy.dynamics) {
+        ids.insert(rule.id);
+    }
+    CHECK(ids.size() == 4);
+    CHECK(plain.policy.dynamics[0].range.first == Ipv4Address{171, 69, 89, 80});
+    CHECK(plain.policy.dynamics[1].range.first == Ipv4Address{171, 69, 89, 90});
+    CHECK(plain.policy.dynamics[2].range.first == Ipv4Address{171, 69, 89, 78});
+    w.load(pix + "timeout conn 0:30:00 half-closed 0:05:00 udp 0:01:00\n");
+    const auto said = w.plan();
+    CHECK(said.policy.times.tcp == std::chrono::minutes(30));
+    CHECK(said.policy.times.tcp_half_closed == std::chrono::minutes(5));
+    CHECK(said.policy.times.udp == std::chrono::minutes(1));
+    // IOS knows no such time: a half-closed connection lives as long as an open one.
+    World ios("ip nat translation tcp-timeout 1000\n");
+    CHECK(ios.plan().policy.times.tcp_half_closed == std::chrono::seconds(1000));
 }
 
 }  // namespace viaduct
