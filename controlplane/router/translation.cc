@@ -15,6 +15,8 @@ constexpr Duration kLineEvery = 30s;
 /// `debug ip nat`: sessions looked through at once, and lines made of them.
 constexpr std::size_t kMostLooked = 4096;
 constexpr std::size_t kMostLines = 20;
+/// Sessions know the time of their making no closer than this.
+constexpr Duration kSessionTick = 100ms;
 
 /// IOS: "NAT: s=10.10.10.2->171.69.89.78, d=171.69.88.1 [6825]". Nobody tells the packet's identification here; ports
 /// stand in its place.
@@ -71,15 +73,17 @@ void RouterCore::publish_nat() {
 /// The workers tell of no packet: once a refresh the sessions that are new are shown, some of them.
 void RouterCore::debug_nat() {
     if (!log.enabled(Debug::ip_nat)) {
-        nat_watch.debugged = now;
+        nat_watch.debugged = now - kSessionTick;
         return;
     }
     auto fresh = plane.nat_sessions(kMostLooked);
     std::erase_if(fresh, [this](const dataplane::NatSession& s) {
         return s.is_static || !s.protocol || s.created <= nat_watch.debugged;
     });
-    nat_watch.debugged = now;
     std::ranges::sort(fresh, {}, &dataplane::NatSession::created);
+    if (!fresh.empty()) {
+        nat_watch.debugged = fresh.back().created;
+    }
     for (const auto& session : std::span(fresh).first(std::min(fresh.size(), kMostLines))) {
         log.debug(Debug::ip_nat, "{}", debug_text(session));
     }
