@@ -216,10 +216,15 @@ void QuickMode::fail(IkeSa& sa, MessageId id, std::string_view reason, bool sile
             sa.last_heard, core_.children.traffic_with(sa.local.address, sa.remote).last_in);
         if (silent && core_.now - heard > kSilence) {
             // Nothing comes back: the peer may have forgotten the ISAKMP SA. A new one shows.
+            // Its IPsec SAs go like those of a peer that DPD finds dead: else a peer that began anew would be sent what it
+            // cannot read until they end, and nobody who watches the tunnel would hear of it.
             const auto ike = sa.id;
+            const auto local = sa.local.address;
+            const auto remote = sa.remote;
             core_.requests.detach(*request);
             core_.phase1.destroy(ike, "Death by retransmission P2", Phase1::Notify::no);
             core_.requests.on_quick_failed(*request, reason, true);
+            core_.children.remove_of_peer(local, remote, core_.now + 1ns, "dead peer");
             return;
         }
         core_.requests.on_quick_failed(*request, reason, false);
