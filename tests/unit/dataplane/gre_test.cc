@@ -173,6 +173,42 @@ TEST_CASE("GRE in: every way to be wrong has its name") {
     CHECK(g.b.drops("gre_in_tunnel_down") == 1);
 }
 
+TEST_CASE(
+    "D2: clear GRE in one burst with protected GRE that is like it: not one packet comes in") {
+    TunnelOptions o;
+    o.is_protected = true;
+    o.multipoint = GENERATE(false, true);
+    o.key = GENERATE(std::optional<std::uint32_t>{}, std::optional<std::uint32_t>{0});
+    Tunnels g(o);
+    SaOptions sa;
+    sa.tunnel_mode = GENERATE(false, true);
+    g.install_protection(sa);
+    for (int i = 0; i < 3; ++i) {
+        g.a.receive(1, udp_packet("10.1.0.2", "10.2.0.2", 100));
+    }
+    g.a.run();
+    const auto esp = g.a.sent_ip(2);
+    REQUIRE(esp.size() == 3);
+    const auto clear = [&](const std::string& header) {
+        Ip p;
+        p.source = "192.0.2.1";
+        p.destination = "192.0.2.2";
+        p.protocol = kProtoGre;
+        p.payload = from_hex(header + to_hex(udp_packet("10.1.0.2", "10.2.0.2", 60)));
+        return p.build();
+    };
+    const std::string like = o.key ? "2000080000000000" : "00000800";
+    for (const auto& protected_packet : esp) {
+        g.b.receive(2, protected_packet);
+        g.b.receive(2, clear(like));
+        g.b.receive(2, clear("20000800000000ff"));
+    }
+    g.b.run();
+    CHECK(g.b.drops("gre_in_not_protected") == 3);
+    CHECK(g.b.drops("gre_in_no_tunnel") == 3);
+    CHECK(g.b.sent(1).size() == 3);
+}
+
 TEST_CASE("D2: tunnel protection fails closed, out and in, and an SA opens its own tunnel only") {
     TunnelOptions o;
     o.is_protected = true;
