@@ -440,16 +440,20 @@ void Children::on_unknown_spi(Ipv4Address local, Ipv4Address remote, Spi spi) {
 
 // ── limits and timers ───────────────────────────────────────────────────────────────────────────
 
+/// The peer is at it already: its new pair is half there.
+bool Children::peer_renews(const FlowKey& key) const {
+    const auto& pairs = flows_.at(key).pairs;
+    return std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) {
+        return find(id)->stage == ChildStage::half;
+    });
+}
+
 void Children::rekey(Child& child) {
     const auto key = flow_of(child.parameters);
     if (child.superseded || child.stage != ChildStage::live || current_of(key) != child.id()) {
         return;
     }
-    // The peer is at it already: its new pair is half there.
-    const auto& pairs = flows_.at(key).pairs;
-    if (std::any_of(pairs.begin(), pairs.end(), [&](ChildId id) {
-            return get(id)->stage == ChildStage::half;
-        })) {
+    if (peer_renews(key)) {
         retry_later(child.id());
         return;
     }
@@ -501,7 +505,8 @@ void Children::on_limit(ChildId id, SaNotice notice) {
         }
         // The new keys are on their way, perhaps lost: nothing is sent until they are there. To delete the pair would
         // make the peer begin anew as well.
-        if (core_.quick_mode.hasten(id) && (child = get(id)) != nullptr) {
+        if (peer_renews(flow_of(child->parameters)) ||
+            (core_.quick_mode.hasten(id) && (child = get(id)) != nullptr)) {
             stop_sending(*child, "lifetime in kilobytes expired");
             core_.timers.set({TimerKind::child_hard, id.value()}, core_.now + kInboundGrace);
             return;

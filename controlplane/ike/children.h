@@ -158,6 +158,7 @@ private:
     void stop_sending(Child& child, std::string_view reason);
     void enter_flow(const Child& child);
     void leave_flow(const Child& child);
+    [[nodiscard]] bool peer_renews(const FlowKey& key) const;
     void rekey(Child& child);
     void debug_created(const Child& child) const;
 

@@ -162,6 +162,32 @@ TEST_CASE("IKE lifetimes: a rekey whose first message is lost") {
     CHECK(a.counter(Counter::collision_yielded) + b.counter(Counter::collision_yielded) == 0);
 }
 
+TEST_CASE("IKE lifetimes: kilobytes end while the peer's new pair is half there: nobody deletes") {
+    Two two(66);
+    two.start();
+    auto& [world, a, b] = two;
+    const auto old = a.current_of.begin()->second;
+    unsigned passed = 0;
+    bool lose = true;
+    world.filter = [&](const Endpoint& from, const Endpoint&, const Bytes&) {
+        return from.address != kB || !lose ||
+               ++passed < 2;  // message 1 arrives, message 3 does not
+    };
+    Two::notice(b, SaNotice::soft_limit);
+    world.run(100ms);
+    REQUIRE(passed == 2);
+    Two::notice(a, SaNotice::hard_limit);
+    CHECK(a.current_of.empty());
+    CHECK(a.pairs.contains(old));
+    lose = false;
+    CHECK(world.run_until(15s, [&] { return !a.current_of.empty(); }));
+    CHECK(a.current_of.begin()->second != old);
+    CHECK(a.counter(Counter::quick_initiated) == 1);  // the first pair's
+    world.run(1min);
+    CHECK(a.pairs.size() == 1);
+    CHECK(b.pairs.size() == 1);
+}
+
 TEST_CASE(
     "IKE lifetimes: kilobytes at their end and no new pair in the making: deleted, the peer is "
     "told") {
