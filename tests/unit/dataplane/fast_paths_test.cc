@@ -310,6 +310,8 @@ TEST_CASE(
     CHECK(c.malformed > 50);
 }
 
+namespace {
+
 /// A gateway with a protected tunnel; `access_list`: one that permits everything on the outside interface and on the
 /// tunnel, so that GRE goes by ip4_input and `local`, and what is in it by all stages. Behind 10.3.0.0/24 is the tunnel itself: what comes out of it goes into it again.
 struct ProtectedReceiver : Receiver {
@@ -341,6 +343,8 @@ struct ProtectedReceiver : Receiver {
                std::to_string(c.in_drops);
     }
 };
+
+}  // namespace
 
 /// Mostly right.
 Bytes in_gre(const Bytes& inner, Random& random) {
