@@ -4,18 +4,11 @@
 #include <utility>
 
 #include "config/ios/table.h"
+#include "config/ios/text.h"
 
 namespace viaduct::ios {
 
 namespace {
-
-std::string_view trimmed(std::string_view line) {
-    const auto begin = line.find_first_not_of(" \t\r");
-    if (begin == std::string_view::npos) {
-        return {};
-    }
-    return line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
-}
 
 /// The word with which the line begins, and where the rest begins.
 struct FirstWord {

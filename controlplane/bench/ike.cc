@@ -30,7 +30,7 @@ constexpr Ipv4Address kResponder{10, 0, 0, 1};
 constexpr std::uint32_t kFirstPeer = 0x0A010000;  // 10.1.0.0
 constexpr Duration kWarmUp = 200ms;
 constexpr L4Port kPort{500};
-constexpr std::string_view kOutside = "FastEthernet0/0";
+constexpr std::string_view kOutsideInterface = "FastEthernet0/0";
 constexpr IfIndex kOutsideIndex{1};
 
 // ── what both ends are told to be ───────────────────────────────────────────────────────────────
@@ -301,7 +301,7 @@ private:
 ike::LocalInterface interface_of(Ipv4Address address, const std::string& map) {
     ike::LocalInterface interface;
     interface.index = kOutsideIndex;
-    interface.name = *config::InterfaceName::parse(kOutside);
+    interface.name = *config::InterfaceName::parse(kOutsideInterface);
     interface.address = address;
     interface.up = true;
     interface.crypto_map = map;

@@ -11,9 +11,9 @@ namespace viaduct::console {
 
 namespace {
 
-using Kind = ios::LineProblem::Kind;
+using LineKind = ios::LineProblem::Kind;
 
-unsigned show(const std::vector<ios::LineProblem>& problems, Kind kind, std::string& out) {
+unsigned show(const std::vector<ios::LineProblem>& problems, LineKind kind, std::string& out) {
     unsigned count = 0;
     for (const ios::LineProblem& problem : problems) {
         if (problem.kind == kind) {
@@ -29,7 +29,7 @@ unsigned show_without_effect(const std::vector<ios::LineProblem>& problems,
                              std::string& out) {
     unsigned count = 0;
     for (const ios::LineProblem& problem : problems) {
-        if (problem.kind != Kind::without_effect) {
+        if (problem.kind != LineKind::without_effect) {
             continue;
         }
         if (count++ == 0) {
@@ -56,8 +56,8 @@ int check_files(std::span<const std::string> files, std::string& out, std::strin
             continue;
         }
         const ios::LoadResult loaded = pix::load_any(*text, file);
-        const unsigned refused = show(loaded.problems, Kind::error, out);
-        const unsigned warnings = show(loaded.problems, Kind::warning, out);
+        const unsigned refused = show(loaded.problems, LineKind::error, out);
+        const unsigned warnings = show(loaded.problems, LineKind::warning, out);
         if (pix::is_pix(*text)) {
             out += fmt::format("{}: acted upon:\n", file);
             for (const auto& [number, line] : pix::acted_on(*text, loaded)) {

@@ -6,27 +6,11 @@
 #include <regex.h>
 #include <utility>
 
+#include "config/ios/text.h"
+
 namespace viaduct::console {
 
 namespace {
-
-enum class Kind : std::uint8_t { include, exclude, begin, section, count };
-
-constexpr std::array<std::pair<std::string_view, Kind>, 5> kKinds{{
-    {"include", Kind::include},
-    {"exclude", Kind::exclude},
-    {"begin", Kind::begin},
-    {"section", Kind::section},
-    {"count", Kind::count},
-}};
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 /// IOS: `_` matches the beginning or end of a line, a blank, a comma, a brace or a parenthesis.
 std::string to_posix(std::string_view expression) {
@@ -62,6 +46,15 @@ struct Filter::Impl {
         return regexec(&expression, line.c_str(), 0, nullptr, 0) == 0;
     }
 
+    enum class Kind : std::uint8_t { include, exclude, begin, section, count };
+    static constexpr std::array<std::pair<std::string_view, Kind>, 5> kKinds{{
+        {"include", Kind::include},
+        {"exclude", Kind::exclude},
+        {"begin", Kind::begin},
+        {"section", Kind::section},
+        {"count", Kind::count},
+    }};
+
     Kind kind = Kind::include;
     regex_t expression{};
     bool compiled = false;
@@ -83,7 +76,7 @@ FilteredLine split_filter(std::string_view line) {
     const std::size_t first = line.find_first_not_of(' ', bar);
     split.has_filter = true;
     split.filter_column = first == std::string_view::npos ? line.size() : first;
-    split.filter = trimmed(line.substr(bar));
+    split.filter = ios::trimmed(line.substr(bar));
     return split;
 }
 
@@ -94,17 +87,17 @@ Filter::Filter(Filter&&) noexcept = default;
 Filter& Filter::operator=(Filter&&) noexcept = default;
 
 Result<Filter> Filter::parse(std::string_view text) {
-    text = trimmed(text);
+    text = ios::trimmed(text);
     const std::size_t blank = text.find(' ');
     const std::string_view word = text.substr(0, blank);
     const std::string_view expression =
-        blank == std::string_view::npos ? std::string_view{} : trimmed(text.substr(blank));
+        blank == std::string_view::npos ? std::string_view{} : ios::trimmed(text.substr(blank));
     if (word.empty()) {
         return failure("% Incomplete command.");
     }
     auto impl = std::make_unique<Impl>();
     bool known = false;
-    for (const auto& [name, kind] : kKinds) {
+    for (const auto& [name, kind] : Impl::kKinds) {
         if (name.starts_with(word)) {
             impl->kind = kind;
             known = true;
@@ -130,17 +123,17 @@ void Filter::pass(std::string_view line, std::string& out) {
     const bool hit = impl_->matches(text);
     bool shown = false;
     switch (impl_->kind) {
-    case Kind::include:
+    case Impl::Kind::include:
         shown = hit;
         break;
-    case Kind::exclude:
+    case Impl::Kind::exclude:
         shown = !hit;
         break;
-    case Kind::begin:
+    case Impl::Kind::begin:
         impl_->open = impl_->open || hit;
         shown = impl_->open;
         break;
-    case Kind::section: {
+    case Impl::Kind::section: {
         const std::size_t indentation = text.find_first_not_of(' ');
         const bool deeper = indentation != std::string::npos && indentation > impl_->indentation;
         if (!(impl_->open && deeper)) {
@@ -150,7 +143,7 @@ void Filter::pass(std::string_view line, std::string& out) {
         shown = impl_->open;
         break;
     }
-    case Kind::count:
+    case Impl::Kind::count:
         impl_->counted += hit ? 1 : 0;
         break;
     }
@@ -180,7 +173,7 @@ void Filter::finish(std::string& out) {
     if (!impl_->partial.empty()) {
         pass(std::exchange(impl_->partial, {}) + "\n", out);
     }
-    if (impl_->kind == Kind::count) {
+    if (impl_->kind == Impl::Kind::count) {
         out += fmt::format("Number of lines which match regexp = {}\n", impl_->counted);
     }
 }

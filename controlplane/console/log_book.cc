@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "config/ios/text.h"
 #include "controlplane/log/event_log.h"
 
 namespace viaduct::console {
@@ -92,19 +93,6 @@ std::string_view severity_word(std::uint8_t severity) {
     return kSeverities[std::min<std::size_t>(severity, kSeverities.size() - 1)];
 }
 
-std::string format_age(Duration age) {
-    const auto total = std::chrono::duration_cast<std::chrono::seconds>(age).count();
-    const auto hours = total / 3600;
-    if (hours < 24) {
-        return fmt::format("{:02}:{:02}:{:02}", hours, total / 60 % 60, total % 60);
-    }
-    const auto days = hours / 24;
-    if (days < 7) {
-        return fmt::format("{}d{:02}h", days, hours % 24);
-    }
-    return fmt::format("{}w{}d", days / 7, days % 7);
-}
-
 std::string format_uptime(Duration uptime) {
     const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(uptime).count();
     const std::array<std::pair<std::int64_t, std::string_view>, 4> parts{{
@@ -133,7 +121,7 @@ std::string format_stamp(const config::Timestamps& stamps,
     case config::TimestampStyle::none:
         return {};
     case config::TimestampStyle::uptime:
-        return format_age(uptime);
+        return ios::age_text(uptime);
     case config::TimestampStyle::datetime:
         break;
     }

@@ -23,8 +23,6 @@ std::string format_stamp(const config::Timestamps& stamps,
                          WallTime wall,
                          Duration uptime);
 
-/// "00:05:12", "1d02h", "3w4d": how IOS writes an age in narrow places.
-std::string format_age(Duration age);
 /// "1 day, 2 hours, 3 minutes": how IOS writes an uptime in a sentence.
 std::string format_uptime(Duration uptime);
 /// "*19:33:57.123 UTC Sat Nov 21 2026", as `show clock` prints it.

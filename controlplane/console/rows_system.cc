@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "config/ios/text.h"
 #include "controlplane/console/build_info.h"
 #include "controlplane/console/console.h"
 
@@ -76,7 +77,7 @@ void show_users(const Console& console, ios::ExecContext& context) {
                            id,
                            session->user,
                            "idle",
-                           format_age(context.now - session->last_input));
+                           ios::age_text(context.now - session->last_input));
     }
 }
 

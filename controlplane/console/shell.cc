@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/ios/session.h"
+#include "config/ios/text.h"
 #include "controlplane/console/filter.h"
 #include "controlplane/console/help.h"
 #include "controlplane/console/login.h"
@@ -28,14 +29,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kFilterWo
     {"include", "Include lines that match"},
     {"section", "Filter a section of output"},
 }};
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 /// `undebug X` and `no debug X` are the way back of `debug X`.
 struct ExecLine {
@@ -285,10 +278,10 @@ struct Shell::Impl {
                 const ExecLine& given,
                 const ios::SyntaxError& error,
                 std::size_t offset) {
-        const bool one_word = trimmed(given.text).find(' ') == std::string_view::npos;
+        const bool one_word = ios::trimmed(given.text).find(' ') == std::string_view::npos;
         const bool unknown = error.kind == ios::SyntaxError::Kind::invalid ||
                              error.kind == ios::SyntaxError::Kind::unknown;
-        if (!config && unknown && one_word && trimmed(given.text).size() > 0 &&
+        if (!config && unknown && one_word && ios::trimmed(given.text).size() > 0 &&
             error.column == given.text.find_first_not_of(' ')) {
             // IOS: a single unknown word might have been the name of a host to log in to.
             out += "% Unknown command or computer name, or unable to find computer address\n";
@@ -506,7 +499,7 @@ Shell::Status Shell::execute(TimePoint now, WallTime wall, std::string_view line
         // The answer may ask the next question.
         const Question question = std::move(*me.session->question);
         me.session->question.reset();
-        question.answer(trimmed(line), me.out);
+        question.answer(ios::trimmed(line), me.out);
         return me.closed ? Status::closed : me.carry_out_request();
     }
     const std::string prompt_text = prompt();
@@ -523,7 +516,7 @@ Shell::Status Shell::execute(TimePoint now, WallTime wall, std::string_view line
     }
     const bool end = line.ends_with(kCtrlZ);
     const std::string_view command = end ? line.substr(0, line.size() - 1) : line;
-    const std::string_view bare = trimmed(command);
+    const std::string_view bare = ios::trimmed(command);
     Status status = Status::done;
     if (!bare.empty() && bare.front() != '!') {
         me.remember(bare);

@@ -10,7 +10,7 @@ namespace {
 constexpr Duration kOfferHeld = 60s;
 constexpr std::uint32_t kOneDay = 86400;
 constexpr std::uint8_t kMaxHops = 16;
-constexpr Ipv4Address kBroadcast{0xFFFFFFFFU};
+constexpr Ipv4Address kLimitedBroadcast{0xFFFFFFFFU};
 
 Bytes client_of(const Message& message) {
     const auto found = message.options.find(option::kClientId);
@@ -195,12 +195,12 @@ void Server::on_request(TimePoint now,
     const auto& on = found->second;
     const auto client = client_of(message);
     const auto subnet = !message.giaddr.is_unspecified() ? message.giaddr
-                        : !message.ciaddr.is_unspecified() && destination != kBroadcast
+                        : !message.ciaddr.is_unspecified() && destination != kLimitedBroadcast
                             ? message.ciaddr
                             : on.address;
     const auto* pool = config_.service ? pool_for(subnet) : nullptr;
     if (pool == nullptr) {
-        if (!on.helpers.empty() && destination == kBroadcast) {
+        if (!on.helpers.empty() && destination == kLimitedBroadcast) {
             relay(on, std::move(message));
         } else {
             ++counters_.no_pool;
@@ -376,7 +376,7 @@ void Server::deliver(const ServerInterface& on,
             ServerUnicast{server_id, asked.ciaddr, kServerPort, kClientPort, bytes});
     } else if (reply.broadcast) {
         actions_.emplace_back(
-            ServerReply{on.index, on.address, kBroadcast, MacAddress::broadcast(), bytes});
+            ServerReply{on.index, on.address, kLimitedBroadcast, MacAddress::broadcast(), bytes});
     } else {
         actions_.emplace_back(ServerReply{on.index, on.address, reply.yiaddr, asked.chaddr, bytes});
     }
@@ -406,7 +406,7 @@ void Server::on_reply(TimePoint /*now*/, const Message& message) {
             const bool broadcast = message.broadcast || message.yiaddr.is_unspecified();
             actions_.emplace_back(ServerReply{index,
                                               on.address,
-                                              broadcast ? kBroadcast : message.yiaddr,
+                                              broadcast ? kLimitedBroadcast : message.yiaddr,
                                               broadcast ? MacAddress::broadcast() : message.chaddr,
                                               write(message)});
             return;

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kDigestBytes = 16;
 constexpr std::size_t kDigestAt = kHeaderBytes + 24;
 constexpr std::size_t kAfterDigest = kDigestAt + kDigestBytes;
-constexpr std::uint16_t kTlvAuthentication = 2;
 constexpr std::uint16_t kMd5 = 2;
 
 using Digest = std::array<std::uint8_t, kDigestBytes>;

@@ -7,12 +7,6 @@
 
 namespace viaduct::eigrp {
 
-namespace {
-
-constexpr auto kLogInterval = std::chrono::seconds{30};
-
-}  // namespace
-
 Engine::Engine(Random& random, Log& log, Options options)
     : random_(random), log_(log), options_(options) {}
 
@@ -69,7 +63,7 @@ void Engine::apply(TimePoint now) {
 void Engine::drop(TimePoint now, Counter reason, IfIndex interface, Ipv4Address source) {
     counters_.add(reason);
     const auto [it, fresh] = logged_.try_emplace(reason, now);
-    if (!fresh && now - it->second < kLogInterval) {
+    if (!fresh && now - it->second < kDropLogInterval) {
         return;
     }
     it->second = now;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "config/ios/text.h"
 #include "controlplane/eigrp/process.h"
 
 namespace viaduct::eigrp {
@@ -11,19 +12,6 @@ namespace {
 
 using std::chrono::duration_cast;
 using std::chrono::seconds;
-
-/// IOS: 00:01:41, 1d02h, 1w2d.
-std::string uptime(Duration d) {
-    const auto s = duration_cast<seconds>(d).count();
-    constexpr std::int64_t kDay = 86'400;
-    if (s < kDay) {
-        return fmt::format("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-    }
-    if (s < 7 * kDay) {
-        return fmt::format("{}d{:02}h", s / kDay, s / 3600 % 24);
-    }
-    return fmt::format("{}w{}d", s / (7 * kDay), s / kDay % 7);
-}
 
 template <typename F>
 void each_process(const Engine& engine, std::optional<Asn> asn, F&& f) {
@@ -165,7 +153,7 @@ void add_route(
     if (r.is_active()) {
         out += fmt::format("    {} replies, active {}, query-origin: {}\n",
                            r.active->pending.size(),
-                           uptime(now - r.active->since),
+                           ios::age_text(now - r.active->since),
                            origin_words(r.active->origin_flag));
     }
     for (const auto* p : by_distance(r)) {
@@ -333,7 +321,7 @@ void add_protocol(std::string& out, const Process& p, TimePoint now) {
             sources += fmt::format("    {:<15}{:>9}      {}\n",
                                    address.to_string(),
                                    c.distance_internal,
-                                   uptime(now - n->last_update));
+                                   ios::age_text(now - n->last_update));
         }
     }
     out += passive.empty() ? "" : "  Passive Interface(s):\n" + passive;
@@ -408,7 +396,7 @@ std::string show_neighbors(const Engine& engine,
                                n->address.to_string(),
                                n->interface->name.short_string(),
                                left,
-                               uptime(now - n->since),
+                               ios::age_text(now - n->since),
                                n->srtt_ms,
                                n->rto_ms,
                                n->queue.size(),

@@ -15,6 +15,9 @@
 
 namespace viaduct::eigrp {
 
+/// A kind of refused packet is logged at most this often.
+inline constexpr Duration kDropLogInterval = std::chrono::seconds{30};
+
 /// What made a route be looked at again.
 struct Input {
     enum class Kind : std::uint8_t { change, query, reply, neighbor_down };

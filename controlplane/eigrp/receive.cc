@@ -7,8 +7,6 @@ namespace viaduct::eigrp {
 
 namespace {
 
-constexpr auto kLogInterval = std::chrono::seconds{30};
-
 Counter counter_of(WireError e) {
     switch (e) {
     case WireError::truncated:
@@ -47,7 +45,7 @@ std::uint64_t digest_of(BytesView packet) {
 void Process::drop(TimePoint now, Counter c, const Interface* i, Ipv4Address source) {
     counters_.add(c);
     const auto [it, fresh] = logged_.try_emplace(c, now);
-    if (!fresh && now - it->second < kLogInterval) {
+    if (!fresh && now - it->second < kDropLogInterval) {
         return;
     }
     it->second = now;

@@ -11,7 +11,6 @@ constexpr std::size_t kTlvHeaderBytes = 4;
 constexpr std::uint64_t kWideUnreachable = 0xFFFFFFFFFFFFU;
 
 constexpr std::uint16_t kTlvParameters = 0x0001;
-constexpr std::uint16_t kTlvAuthentication = 0x0002;
 constexpr std::uint16_t kTlvSequence = 0x0003;
 constexpr std::uint16_t kTlvVersion = 0x0004;
 constexpr std::uint16_t kTlvNextMulticast = 0x0005;

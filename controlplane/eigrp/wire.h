@@ -25,6 +25,7 @@ namespace viaduct::eigrp {
 
 inline constexpr Ipv4Address kAllRouters{224, 0, 0, 10};
 inline constexpr std::size_t kHeaderBytes = 20;
+inline constexpr std::uint16_t kTlvAuthentication = 0x0002;
 inline constexpr std::size_t kAuthenticationBytes = 40;
 inline constexpr std::size_t kIpHeaderBytes = 20;
 

@@ -12,9 +12,8 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr std::size_t kNonceBytes = 20;
 constexpr std::size_t kRandomKeyBytes = 16;
-constexpr Duration kSilence = 5s;
+constexpr Duration kAggressiveSilence = 5s;
 constexpr unsigned kLinesPerSecond = 10;
 
 Header aggressive_header(const IkeSa& sa, PayloadType first) {
@@ -285,7 +284,7 @@ void AggressiveMode::send_second(IkeSa& sa) {
     }
     core_.phase1.send(sa, write_message(aggressive_header(sa, chain.first()), chain.view()));
     core_.phase1.transition(sa, Input::internal, "PRESHARED_KEY_REPLY", Phase1State::r_am2);
-    core_.timers.set({TimerKind::phase1_retransmit, sa.id.value()}, core_.now + kSilence);
+    core_.timers.set({TimerKind::phase1_retransmit, sa.id.value()}, core_.now + kAggressiveSilence);
 }
 
 // ── everything after message 1 ──────────────────────────────────────────────────────────────────

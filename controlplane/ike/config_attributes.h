@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "controlplane/ike/wire.h"
+
 namespace viaduct::ike {
 
 inline constexpr std::uint16_t kXauthType = 16520;
@@ -73,6 +75,11 @@ inline std::string_view config_attribute_name(std::uint16_t type) {
     default:
         return "";
     }
+}
+
+/// An attribute whose value is a text, without an end mark.
+inline Attribute text_attribute(std::uint16_t type, std::string_view value) {
+    return {type, Bytes(value.begin(), value.end())};
 }
 
 }  // namespace viaduct::ike

@@ -38,6 +38,7 @@ inline constexpr std::size_t kMaxExchanges = 256;  // quick modes of one ISAKMP 
 inline constexpr std::size_t kMaxRequests = 16384;
 inline constexpr std::size_t kMaxAnswersRepeated = 10;
 
+inline constexpr std::size_t kNonceBytes = 20;  // of ours; RFC 2409, 5: 8 to 256
 inline constexpr std::size_t kSeenIds = 128;
 
 inline constexpr Duration kRetransmitInterval = 10s;

@@ -5,7 +5,7 @@ namespace viaduct::ike {
 namespace {
 
 std::string proxy_with_mask(const Proxy& proxy, const std::string& mask) {
-    const bool host = proxy.mask == Ipv4Address{0xFFFFFFFFU};
+    const bool host = proxy.mask == kSingleHost;
     return fmt::format("{}/{}/{}/{} (type={})",
                        proxy.address.to_string(),
                        mask,
@@ -16,7 +16,7 @@ std::string proxy_with_mask(const Proxy& proxy, const std::string& mask) {
 
 /// IOS writes the mask of a single host as 0.0.0.0 in its messages to the key engine.
 std::string engine_proxy(const Proxy& proxy) {
-    const bool host = proxy.mask == Ipv4Address{0xFFFFFFFFU};
+    const bool host = proxy.mask == kSingleHost;
     return proxy_with_mask(proxy, host ? "0.0.0.0" : proxy.mask.to_string());
 }
 

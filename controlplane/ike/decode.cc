@@ -127,14 +127,12 @@ std::string protocol_name(std::uint8_t protocol) {
 }
 
 /// "B6 92 24 F4"
-std::string octets(BytesView bytes) {
+std::string octets_text(BytesView bytes) {
     return fmt::format("{:02X}", fmt::join(bytes, " "));
 }
 
-std::string octets(Cookie cookie) {
-    ByteWriter out;
-    out.u64(cookie.value());
-    return octets(out.view());
+std::string octets_text(Cookie cookie) {
+    return octets_text(octets_of(cookie));
 }
 
 std::string flags_text(const Header& header) {
@@ -171,8 +169,8 @@ void decode_header(Log& log, const Header& header) {
               "  Length         : {}",
               header.version >> 4,
               header.version & 0xF,
-              octets(header.initiator),
-              octets(header.responder),
+              octets_text(header.initiator),
+              octets_text(header.responder),
               payload_name(header.next),
               static_cast<unsigned>(header.next),
               exchange_name(header.exchange),
@@ -217,7 +215,7 @@ void decode_notify(Log& log, const Notification& n) {
               n.protocol,
               notify_name(n.type),
               static_cast<unsigned>(n.type),
-              octets(n.spi),
+              octets_text(n.spi),
               // Generic header, DOI, protocol, SPI size, type (RFC 2408, 3.14).
               12 + n.spi.size() + n.data.size());
 }

@@ -39,12 +39,19 @@ struct Endpoint {
     auto operator<=>(const Endpoint&) const = default;
 };
 
+inline constexpr Ipv4Address kSingleHost{0xFFFFFFFFU};  // the mask of one address
+
 /// One half of what a pair of SAs protects (an ID payload of quick mode).
 struct Proxy {
     Ipv4Address address;
     Ipv4Address mask;
     std::optional<IpProtocol> protocol;  // nullopt: any
     std::uint16_t port = 0;  // 0: any
+
+    /// The address lies in the network, whatever the protocol and port.
+    [[nodiscard]] constexpr bool contains(Ipv4Address host) const {
+        return ((address.value() ^ host.value()) & mask.value()) == 0;
+    }
 
     auto operator<=>(const Proxy&) const = default;
 };
@@ -115,6 +122,23 @@ struct SaUsage {
     TimePoint last_out{};
 };
 
+/// A pair of SAs that somebody keyed by hand (`ipsec-manual`). Not the engine's: shown beside its own.
+struct ManualSas {
+    PolicyRef policy;
+    ProxyPair proxies;  // the first line of the entry's access list
+    Ipv4Address local;
+    Ipv4Address remote;
+    bool tunnel_mode = true;
+    bool replay = true;
+    crypto::Cipher cipher = crypto::Cipher::null;
+    crypto::Auth auth = crypto::Auth::none;
+    Spi spi_in;
+    Spi spi_out;
+    SaIndex inbound;
+    SaIndex outbound;
+    SaUsage usage;
+};
+
 class SaUsageSource {
 public:
     SaUsageSource() = default;
@@ -125,6 +149,9 @@ public:
     virtual ~SaUsageSource() = default;
 
     [[nodiscard]] virtual SaUsage usage(ChildId child) const = 0;
+
+    /// By interface, map and sequence. None, unless a router keys some.
+    [[nodiscard]] virtual std::vector<ManualSas> manual() const { return {}; }
 };
 
 /// What a `crypto pki trustpoint` holds, read by the Router from the files that it names.

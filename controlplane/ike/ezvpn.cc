@@ -11,19 +11,14 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr Ipv4Address kHostMask{0xFFFFFFFFU};
-constexpr std::size_t kMaxText = 512;
+constexpr std::size_t kMaxValueText = 512;
 constexpr std::size_t kMaxSplit = 50;
-
-Attribute text(std::uint16_t type, std::string_view value) {
-    return {type, Bytes(value.begin(), value.end())};
-}
 
 std::string text_of(const Attribute& a) {
     std::string out;
     if (const auto* octets = std::get_if<Bytes>(&a.value); octets != nullptr) {
         for (const auto c : *octets) {
-            if (out.size() < kMaxText && c >= 0x20 && c < 0x7F) {
+            if (out.size() < kMaxValueText && c >= 0x20 && c < 0x7F) {
                 out.push_back(static_cast<char>(c));
             }
         }
@@ -297,7 +292,7 @@ void Ezvpn::reply_login(IkeSa& sa, MessageId id, const ConfigBody& body) {
         if (a.type == kXauthType) {
             reply.attributes.push_back(a);
         } else if (a.type == kXauthUserName && wanted != nullptr) {
-            reply.attributes.push_back(text(kXauthUserName, wanted->username));
+            reply.attributes.push_back(text_attribute(kXauthUserName, wanted->username));
         } else if (a.type == kXauthUserPassword && wanted != nullptr) {
             const auto password = plain_key(wanted->password);
             reply.attributes.push_back(
@@ -414,7 +409,7 @@ void Ezvpn::on_given(IkeSa& sa, const ConfigBody& body) {
 std::vector<Proxy> Ezvpn::inside_of(const std::string& name, const ClientConfigured& given) const {
     std::vector<Proxy> out;
     if (given.address) {
-        out.push_back({*given.address, kHostMask, std::nullopt, 0});
+        out.push_back({*given.address, kSingleHost, std::nullopt, 0});
     }
     const auto* wanted = settings(name);
     if (given.address &&

@@ -46,7 +46,7 @@ std::string show_ezvpn(const Engine::State& core) {
                 out += fmt::format("Address: {}{}\nMask: {}\n",
                                    given.address->to_string(),
                                    plus ? fmt::format(" (applied on Loopback{})", loopback) : "",
-                                   given.netmask.value_or(Ipv4Address{0xFFFFFFFFU}).to_string());
+                                   given.netmask.value_or(kSingleHost).to_string());
             }
             if (!given.dns.empty()) {
                 out += fmt::format("DNS Primary: {}\n", given.dns.front().to_string());

@@ -20,12 +20,6 @@ Bytes cookies_of(const IkeSa& sa) {
     return out.take();
 }
 
-Bytes octets(Spi spi) {
-    ByteWriter out;
-    out.u32(spi.value());
-    return out.take();
-}
-
 std::optional<Spi> spi_of(BytesView octets_of_spi) {
     ByteReader in(octets_of_spi);
     const auto value = in.u32();
@@ -223,7 +217,7 @@ void Informational::send_delete_ike(IkeSa& sa) {
 void Informational::send_delete_child(IkeSa& sa, Spi inbound) {
     Deletion d;
     d.protocol = kProtocolEsp;
-    d.spis.push_back(octets(inbound));
+    d.spis.push_back(octets_of(inbound));
     send_protected(sa, PayloadType::deletion, write_deletion(d));
 }
 
@@ -231,7 +225,7 @@ void Informational::send_invalid_spi(IkeSa& sa, Spi spi) {
     Notification n;
     n.protocol = kProtocolEsp;
     n.type = NotifyType::invalid_spi;
-    n.spi = octets(spi);
+    n.spi = octets_of(spi);
     send_notify(sa, n);
 }
 

@@ -9,14 +9,6 @@ namespace viaduct::ike {
 
 namespace {
 
-std::array<std::uint8_t, 8> octets(Cookie cookie) {
-    ByteWriter out;
-    out.u64(cookie.value());
-    std::array<std::uint8_t, 8> wire{};
-    std::copy(out.view().begin(), out.view().end(), wire.begin());
-    return wire;
-}
-
 /// RFC 2409, appendix B: "the negotiated prf … Ka = K1 | K2 | K3", K1 = prf(SKEYID_e, 0), when
 /// SKEYID_e is not long enough.
 Secret cipher_key_of(crypto::Hash hash, crypto::Cipher cipher, const Secret& skeyid_e) {
@@ -39,8 +31,8 @@ Secret cipher_key_of(crypto::Hash hash, crypto::Cipher cipher, const Secret& ske
 }
 
 Phase1Keys expand(const Phase1Material& m, Secret skeyid, BytesView shared) {
-    const auto cky_i = octets(m.initiator);
-    const auto cky_r = octets(m.responder);
+    const auto cky_i = octets_of(m.initiator);
+    const auto cky_r = octets_of(m.responder);
     const std::array<std::uint8_t, 1> zero{0};
     const std::array<std::uint8_t, 1> one{1};
     const std::array<std::uint8_t, 1> two{2};
@@ -77,8 +69,8 @@ Bytes authentication_hash(const Phase1Material& m,
                           bool of_initiator,
                           BytesView sa_body,
                           BytesView id_body) {
-    const auto own_cookie = octets(of_initiator ? m.initiator : m.responder);
-    const auto other_cookie = octets(of_initiator ? m.responder : m.initiator);
+    const auto own_cookie = octets_of(of_initiator ? m.initiator : m.responder);
+    const auto other_cookie = octets_of(of_initiator ? m.responder : m.initiator);
     const auto own_public = of_initiator ? m.public_i : m.public_r;
     const auto other_public = of_initiator ? m.public_r : m.public_i;
     return crypto::hmac(m.hash,

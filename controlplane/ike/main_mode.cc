@@ -11,8 +11,6 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr std::size_t kNonceBytes = 20;
-
 Header main_header(const IkeSa& sa, PayloadType first) {
     Header h;
     h.initiator = sa.cookie_i;

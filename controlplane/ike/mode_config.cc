@@ -13,10 +13,6 @@ constexpr std::uint16_t kMaxBackupServers = 10;
 constexpr std::size_t kMaxSplitNetworks = 50;
 constexpr std::string_view kVersion = "Viaduct, virtual router with IOS configuration";
 
-Attribute text(std::uint16_t type, std::string_view value) {
-    return {type, Bytes(value.begin(), value.end())};
-}
-
 Attribute address(std::uint16_t type, Ipv4Address value) {
     ByteWriter out;
     out.address(value);
@@ -166,7 +162,7 @@ std::vector<Attribute> Transactions::values_of(IkeSa& sa, std::uint16_t type) {
     if (type == kConfigVersion) {
         core_.log.debug(
             Debug::crypto_isakmp, "ISAKMP: Sending APPLICATION_VERSION string: {}", kVersion);
-        return {text(type, kVersion)};
+        return {text_attribute(type, kVersion)};
     }
     const auto* group = group_of(sa);
     if (type == kUnityNatPort) {
@@ -216,7 +212,7 @@ std::vector<Attribute> Transactions::group_values(const IkeSa& sa,
         break;
     case kUnityBanner:
         if (!group.banner.empty()) {
-            out.push_back(text(type, group.banner));
+            out.push_back(text_attribute(type, group.banner));
         }
         break;
     case kUnitySavePassword:
@@ -230,12 +226,12 @@ std::vector<Attribute> Transactions::group_values(const IkeSa& sa,
             core_.log.debug(Debug::crypto_isakmp,
                             "ISAKMP: Sending DEFAULT_DOMAIN default domain name: {}",
                             group.domain);
-            out.push_back(text(type, group.domain));
+            out.push_back(text_attribute(type, group.domain));
         }
         break;
     case kUnitySplitDns:
         if (!group.split_dns.empty()) {
-            out.push_back(text(type, joined(group.split_dns, group.split_dns.size())));
+            out.push_back(text_attribute(type, joined(group.split_dns, group.split_dns.size())));
         }
         break;
     case kUnitySplitInclude: {
@@ -259,7 +255,7 @@ std::vector<Attribute> Transactions::group_values(const IkeSa& sa,
         break;
     case kUnityBackupServers:
         if (!group.backup_gateways.empty()) {
-            out.push_back(text(type, joined(group.backup_gateways, kMaxBackupServers)));
+            out.push_back(text_attribute(type, joined(group.backup_gateways, kMaxBackupServers)));
         }
         break;
     default:

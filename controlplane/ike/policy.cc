@@ -9,8 +9,6 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr Ipv4Address kHostMask{0xFFFFFFFFU};
-
 /// The proxy lies within one side of an access list's line.
 bool within(const Proxy& proxy, const config::AddressMatch& match, const config::PortMatch& port) {
     // Every address of the proxy must match: no bit may be free in the proxy that the line fixes.
@@ -33,7 +31,7 @@ bool line_covers(const config::AccessEntry& line, const ProxyPair& proxies) {
 }
 
 bool names_end(const Proxy& proxy, Ipv4Address end) {
-    return proxy.address == end && proxy.mask == kHostMask;
+    return proxy.address == end && proxy.mask == kSingleHost;
 }
 
 }  // namespace
@@ -189,9 +187,9 @@ std::optional<PolicyRef> Policies::select_tunnel(const IkeSa& sa, const ProxyPai
     const bool gre = proxies.local.protocol == kProtoGre && proxies.remote.protocol == kProtoGre;
     // Behind a NAT the peer speaks of its own address, which we do not see.
     const bool remote_fits = names_end(proxies.remote, sa.remote.address) ||
-                             (sa.nat.remote_behind && proxies.remote.mask == kHostMask);
+                             (sa.nat.remote_behind && proxies.remote.mask == kSingleHost);
     const bool local_fits = names_end(proxies.local, sa.local.address) ||
-                            (sa.nat.local_behind && proxies.local.mask == kHostMask);
+                            (sa.nat.local_behind && proxies.local.mask == kSingleHost);
     if (!gre || !remote_fits || !local_fits) {
         return std::nullopt;
     }

@@ -7,18 +7,6 @@
 
 namespace viaduct::ike {
 
-namespace {
-
-constexpr std::size_t kNonceBytes = 20;
-
-Bytes octets(Spi spi) {
-    ByteWriter out;
-    out.u32(spi.value());
-    return out.take();
-}
-
-}  // namespace
-
 void QuickMode::start(IkeSa& sa, const Request& request) {
     const auto* policy = core_.policies.of(request.acquire.policy);
     const auto& proxies = request.acquire.proxies;
@@ -70,7 +58,7 @@ void QuickMode::send_first(IkeSa& sa, QuickExchange& x) {
         Proposal p;
         p.number = static_cast<std::uint8_t>(body.proposals.size() + 1);
         p.protocol = kProtocolEsp;
-        p.spi = octets(x.reserved->spi);
+        p.spi = octets_of(x.reserved->spi);
         p.transforms.push_back(transform_of(suite, 1));
         body.proposals.push_back(std::move(p));
     }

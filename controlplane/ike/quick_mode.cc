@@ -28,7 +28,7 @@ std::string_view to_string(QuickState state) {
 namespace {
 
 /// A peer from which nothing came for so long may have lost its state.
-constexpr Duration kSilence = 45s;
+constexpr Duration kQuickSilence = 45s;
 
 }  // namespace
 
@@ -214,7 +214,7 @@ void QuickMode::fail(IkeSa& sa, MessageId id, std::string_view reason, bool sile
     if (request) {
         const auto heard = std::max(
             sa.last_heard, core_.children.traffic_with(sa.local.address, sa.remote).last_in);
-        if (silent && core_.now - heard > kSilence) {
+        if (silent && core_.now - heard > kQuickSilence) {
             // Nothing comes back: the peer may have forgotten the ISAKMP SA. A new one shows.
             // Its IPsec SAs go like those of a peer that DPD finds dead: else a peer that began anew would be sent what it
             // cannot read until they end, and nobody who watches the tunnel would hear of it.

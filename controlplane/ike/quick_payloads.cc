@@ -6,7 +6,7 @@ namespace viaduct::ike {
 
 Identity identity_of(const Proxy& proxy) {
     Identity id;
-    const bool host = proxy.mask == Ipv4Address{0xFFFFFFFFU};
+    const bool host = proxy.mask == kSingleHost;
     id.type = host ? IdType::ipv4_address : IdType::ipv4_subnet;
     id.protocol = proxy.protocol ? proxy.protocol->value() : std::uint8_t{0};
     id.port = proxy.port;
@@ -90,9 +90,8 @@ std::optional<Ipv4Address> peer_nat_oa(const Chain& chain, bool of_initiator) {
 }
 
 ProxyPair proxies_of_ends(const IkeSa& sa) {
-    constexpr Ipv4Address kHost{0xFFFFFFFFU};
-    return {{sa.local.address, kHost, std::nullopt, 0},
-            {sa.remote.address, kHost, std::nullopt, 0}};
+    return {{sa.local.address, kSingleHost, std::nullopt, 0},
+            {sa.remote.address, kSingleHost, std::nullopt, 0}};
 }
 
 }  // namespace viaduct::ike

@@ -9,19 +9,11 @@ namespace viaduct::ike {
 
 namespace {
 
-constexpr std::size_t kNonceBytes = 20;
-
-Bytes octets(Spi spi) {
-    ByteWriter out;
-    out.u32(spi.value());
-    return out.take();
-}
-
 Notification lifetime_notify(const ChildSuite& suite, Spi spi) {
     Notification n;
     n.protocol = kProtocolEsp;
     n.type = NotifyType::responder_lifetime;
-    n.spi = octets(spi);
+    n.spi = octets_of(spi);
     ByteWriter seconds;
     seconds.u32(*suite.lifetime_s);
     ByteWriter out;
@@ -223,7 +215,7 @@ void QuickMode::send_second(IkeSa& sa, QuickExchange& x) {
                     sa.remote.address.to_string());
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP: received ke message (2/1)");
     x.nonce_r = core_.random.bytes(kNonceBytes);
-    x.answer.proposals.front().spi = octets(spi);
+    x.answer.proposals.front().spi = octets_of(spi);
     std::vector<std::pair<PayloadType, Bytes>> payloads;
     payloads.emplace_back(PayloadType::sa, write_sa(x.answer));
     payloads.emplace_back(PayloadType::nonce, x.nonce_r);

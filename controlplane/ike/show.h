@@ -47,8 +47,9 @@ std::string show_session(const Engine::State& core,
                          bool detail,
                          const SessionFilter& filter = {});
 
-/// "23:59:40".
-std::string clock_text(Duration left);
+/// Adds the packets and errors of one pair of SAs to a sum.
+void add_usage(SaUsage& sum, const SaUsage& usage);
+
 std::string interface_text(const Engine::State& core, IfIndex index);
 
 }  // namespace viaduct::ike

@@ -1,5 +1,6 @@
 // show crypto ipsec …, show crypto engine connections active
 #include <algorithm>
+#include <iterator>
 
 #include "controlplane/ike/debug_text.h"
 #include "controlplane/ike/show.h"
@@ -20,11 +21,29 @@ std::string tag_of(const Engine::State& core, const PolicyRef& policy) {
     return policy_head(policy, interface_text(core, policy.interface));
 }
 
-std::string settings_text(const Child& child) {
-    return fmt::format("{}{}, ",
-                       child.parameters.tunnel_mode ? "Tunnel" : "Transport",
-                       child.parameters.udp_encapsulation ? " UDP-Encaps" : "");
-}
+/// One SA as `show crypto ipsec sa` tells of it.
+struct ShownSa {
+    Spi spi;
+    crypto::Cipher cipher = crypto::Cipher::null;
+    crypto::Auth auth = crypto::Auth::none;
+    bool tunnel_mode = true;
+    bool udp = false;
+    bool replay = true;
+    std::uint32_t connection = 0;
+    std::uint32_t flow = 0;
+    std::string timing;
+};
+
+/// One flow: what is protected, between whom, and the SAs of both directions, old before new.
+struct ShownFlow {
+    ProxyPair proxies;
+    Endpoint local;
+    Endpoint remote;
+    SaUsage sum;
+    Spi current;  // 0: none sends
+    std::vector<ShownSa> inbound;
+    std::vector<ShownSa> outbound;
+};
 
 std::string timing_text(const Engine::State& core,
                         const Child& child,
@@ -36,60 +55,104 @@ std::string timing_text(const Engine::State& core,
                           : 0;
     const auto kb = child.parameters.lifetime_kb -
                     std::min<std::uint64_t>(bytes / 1024, child.parameters.lifetime_kb);
-    return fmt::format("({}/{})", kb, left);
+    return fmt::format("sa timing: remaining key lifetime (k/sec): ({}/{})", kb, left);
+}
+
+ShownSa shown_sa(const Engine::State& core, const Child& child, TimePoint now, bool inbound) {
+    const auto usage = core.usage.usage(child.id());
+    const auto& p = child.parameters;
+    ShownSa out;
+    out.spi = inbound ? child.spi_in : child.spi_out;
+    out.cipher = child.suite.cipher;
+    out.auth = child.suite.auth;
+    out.tunnel_mode = p.tunnel_mode;
+    out.udp = p.udp_encapsulation;
+    out.replay = p.replay_window != 0;
+    out.connection = child.connection + (inbound ? 0U : 1U);
+    out.flow = out.connection - Children::kFirstConnection + 1;
+    out.timing = timing_text(core, child, now, inbound ? usage.bytes_in : usage.bytes_out);
+    return out;
+}
+
+ShownFlow shown_flow(const Engine::State& core,
+                     const std::vector<const Child*>& pairs,
+                     const SaUsage& past,
+                     TimePoint now) {
+    const auto& p = pairs.back()->parameters;
+    const auto current = core.children.current_of(flow_of(p));
+    const auto* used = current ? core.children.find(*current) : nullptr;
+    ShownFlow out;
+    out.proxies = p.proxies;
+    out.local = p.local;
+    out.remote = {p.remote.address, p.udp_encapsulation ? p.remote.port : kPortIsakmp};
+    out.sum = past;
+    out.current = used != nullptr ? used->spi_out : Spi{};
+    for (const auto* child : pairs) {
+        add_usage(out.sum, core.usage.usage(child->id()));
+        out.inbound.push_back(shown_sa(core, *child, now, true));
+        if (child->stage == ChildStage::live) {
+            out.outbound.push_back(shown_sa(core, *child, now, false));
+        }
+    }
+    return out;
+}
+
+/// Keyed by hand: no lifetime; numbered by their places in the table of SAs.
+ShownFlow shown_flow(const ManualSas& sas) {
+    const auto sa = [&](Spi spi, SaIndex index) {
+        ShownSa out;
+        out.spi = spi;
+        out.cipher = sas.cipher;
+        out.auth = sas.auth;
+        out.tunnel_mode = sas.tunnel_mode;
+        out.replay = sas.replay;
+        out.connection = index.value() + 1;
+        out.flow = index.value() + 1;
+        out.timing = "no sa timing";
+        return out;
+    };
+    return {sas.proxies,
+            {sas.local, kPortIsakmp},
+            {sas.remote, kPortIsakmp},
+            sas.usage,
+            sas.spi_out,
+            {sa(sas.spi_in, sas.inbound)},
+            {sa(sas.spi_out, sas.outbound)}};
 }
 
 /// One `spi: …` block.
-std::string spi_block(const Engine::State& core, const Child& child, TimePoint now, bool inbound) {
-    const auto spi = (inbound ? child.spi_in : child.spi_out).value();
-    const auto usage = core.usage.usage(child.id());
-    const auto connection = child.connection + (inbound ? 0U : 1U);
+std::string spi_block(const ShownSa& sa, const std::string& tag) {
     return fmt::format(
         "      spi: 0x{:X}({})\n"
         "        transform: {},\n"
-        "        in use settings ={{{}}}\n"
+        "        in use settings ={{{}{}, }}\n"
         "        slot: 0, conn id: {}, flow_id: {}, crypto map: {}\n"
-        "        sa timing: remaining key lifetime (k/sec): {}\n"
+        "        {}\n"
         "        IV size: {} bytes\n"
         "        replay detection support: {}\n",
-        spi,
-        spi,
-        transform_text(child.suite.cipher, child.suite.auth),
-        settings_text(child),
-        connection,
-        connection - Children::kFirstConnection + 1,
-        tag_of(core, child.parameters.policy),
-        timing_text(core, child, now, inbound ? usage.bytes_in : usage.bytes_out),
-        crypto::info(child.suite.cipher).iv_bytes,
-        child.parameters.replay_window != 0 ? "Y" : "N");
+        sa.spi.value(),
+        sa.spi.value(),
+        transform_text(sa.cipher, sa.auth),
+        sa.tunnel_mode ? "Tunnel" : "Transport",
+        sa.udp ? " UDP-Encaps" : "",
+        sa.connection,
+        sa.flow,
+        tag,
+        sa.timing,
+        crypto::info(sa.cipher).iv_bytes,
+        sa.replay ? "Y" : "N");
 }
 
-std::uint16_t mtu_of(const Engine::State& core, const Child& child) {
+std::uint16_t mtu_of(const Engine::State& core, Ipv4Address local) {
     for (const auto& interface : core.interfaces) {
-        if (interface.address == child.parameters.local.address &&
-            interface.ipsec_profile.empty()) {
+        if (interface.address == local && interface.ipsec_profile.empty()) {
             return interface.mtu;
         }
     }
     return 1500;
 }
 
-std::string flow_block(const Engine::State& core,
-                       const std::vector<const Child*>& pairs,
-                       const SaUsage& past,
-                       TimePoint now) {
-    const auto& newest = *pairs.back();
-    const auto& p = newest.parameters;
-    SaUsage sum = past;
-    for (const auto* child : pairs) {
-        const auto usage = core.usage.usage(child->id());
-        sum.packets_in += usage.packets_in;
-        sum.packets_out += usage.packets_out;
-        sum.errors_in += usage.errors_in;
-        sum.errors_out += usage.errors_out;
-    }
-    const auto current = core.children.current_of(flow_of(p));
-    const auto* used = current ? core.children.find(*current) : nullptr;
+std::string flow_block(const ShownFlow& flow, std::uint16_t mtu, const std::string& tag) {
     auto out = fmt::format(
         "\n   protected vrf:\n"
         "   local  ident (addr/mask/prot/port): {}\n"
@@ -105,30 +168,28 @@ std::string flow_block(const Engine::State& core,
         "     local crypto endpt.: {}, remote crypto endpt.: {}\n"
         "     path mtu {}, media mtu {}\n"
         "     current outbound spi: {:X}\n",
-        ident_text(p.proxies.local),
-        ident_text(p.proxies.remote),
-        p.remote.address.to_string(),
-        p.udp_encapsulation ? p.remote.port.value() : kPortIsakmp.value(),
-        sum.packets_out,
-        sum.packets_out,
-        sum.packets_out,
-        sum.packets_in,
-        sum.packets_in,
-        sum.packets_in,
-        sum.errors_out,
-        sum.errors_in,
-        p.local.address.to_string(),
-        p.remote.address.to_string(),
-        mtu_of(core, newest),
-        mtu_of(core, newest),
-        used != nullptr ? used->spi_out.value() : 0);
+        ident_text(flow.proxies.local),
+        ident_text(flow.proxies.remote),
+        flow.remote.address.to_string(),
+        flow.remote.port.value(),
+        flow.sum.packets_out,
+        flow.sum.packets_out,
+        flow.sum.packets_out,
+        flow.sum.packets_in,
+        flow.sum.packets_in,
+        flow.sum.packets_in,
+        flow.sum.errors_out,
+        flow.sum.errors_in,
+        flow.local.address.to_string(),
+        flow.remote.address.to_string(),
+        mtu,
+        mtu,
+        flow.current.value());
     for (const bool inbound : {true, false}) {
         const auto way = inbound ? "inbound" : "outbound";
         out += fmt::format("\n     {} esp sas:\n", way);
-        for (const auto* child : pairs) {
-            if (inbound || child->stage == ChildStage::live) {
-                out += spi_block(core, *child, now, inbound);
-            }
+        for (const auto& sa : inbound ? flow.inbound : flow.outbound) {
+            out += spi_block(sa, tag);
         }
         out += fmt::format("\n     {} ah sas:\n\n     {} pcp sas:\n", way, way);
     }
@@ -203,18 +264,37 @@ std::string connection_row(std::uint32_t id,
 
 }  // namespace
 
+void add_usage(SaUsage& sum, const SaUsage& usage) {
+    sum.packets_in += usage.packets_in;
+    sum.packets_out += usage.packets_out;
+    sum.errors_in += usage.errors_in;
+    sum.errors_out += usage.errors_out;
+}
+
 std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilter& filter) {
-    // By interface, then by flow in the order of the newest pair.
-    std::map<std::pair<std::string, std::string>, std::map<FlowKey, std::vector<const Child*>>>
-        by_interface;
+    // By interface, then by flow in the order of the newest pair; what is keyed by hand at the end.
+    struct Place {
+        std::map<FlowKey, std::vector<const Child*>> negotiated;
+        std::vector<ShownFlow> manual;
+    };
+
+    std::map<std::pair<std::string, std::string>, Place> by_interface;
+    const auto place_of = [&](const PolicyRef& policy, Ipv4Address remote) -> Place* {
+        const auto name = interface_text(core, policy.interface);
+        const bool wanted = (!filter.peer || remote == *filter.peer) &&
+                            (filter.map.empty() || policy.crypto_map == filter.map) &&
+                            (!filter.interface || filter.interface->to_string() == name);
+        return wanted ? &by_interface[{name, tag_of(core, policy)}] : nullptr;
+    };
     for (const auto& [id, child] : core.children.all()) {
         const auto& p = child->parameters;
-        const auto name = interface_text(core, p.policy.interface);
-        const bool wanted = (!filter.peer || p.remote.address == *filter.peer) &&
-                            (filter.map.empty() || p.policy.crypto_map == filter.map) &&
-                            (!filter.interface || filter.interface->to_string() == name);
-        if (wanted) {
-            by_interface[{name, tag_of(core, p.policy)}][flow_of(p)].push_back(child.get());
+        if (auto* place = place_of(p.policy, p.remote.address); place != nullptr) {
+            place->negotiated[flow_of(p)].push_back(child.get());
+        }
+    }
+    for (const auto& sas : core.usage.manual()) {
+        if (auto* place = place_of(sas.policy, sas.remote); place != nullptr) {
+            place->manual.push_back(shown_flow(sas));
         }
     }
     std::string out;
@@ -230,13 +310,18 @@ std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilt
         }
         return out.empty() ? "No SAs found\n" : out;
     }
-    for (const auto& [place, flows] : by_interface) {
+    for (auto& [names, place] : by_interface) {
+        std::vector<ShownFlow> flows;
+        for (const auto& [key, pairs] : place.negotiated) {
+            flows.push_back(shown_flow(core, pairs, core.children.past_usage(key), now));
+        }
+        std::move(place.manual.begin(), place.manual.end(), std::back_inserter(flows));
         out += fmt::format("\ninterface: {}\n    Crypto map tag: {}, local addr. {}\n",
-                           place.first,
-                           place.second,
-                           flows.begin()->second.front()->parameters.local.address.to_string());
-        for (const auto& [key, pairs] : flows) {
-            out += flow_block(core, pairs, core.children.past_usage(key), now);
+                           names.first,
+                           names.second,
+                           flows.front().local.address.to_string());
+        for (const auto& flow : flows) {
+            out += flow_block(flow, mtu_of(core, flow.local.address), names.second);
         }
     }
     return out;
@@ -319,16 +404,36 @@ std::string show_engine_connections(const Engine::State& core) {
                                   0);
         }
     }
+    const auto rows = [&](std::uint32_t in_id,
+                          std::uint32_t out_id,
+                          const PolicyRef& policy,
+                          Ipv4Address local,
+                          crypto::Cipher cipher,
+                          crypto::Auth auth,
+                          const SaUsage& usage) {
+        const auto name = interface_text(core, policy.interface);
+        const auto algorithm = algorithm_text(cipher, hash_word(crypto::info(auth).hash));
+        out += connection_row(in_id, name, local.to_string(), algorithm, 0, usage.packets_in);
+        out += connection_row(out_id, name, local.to_string(), algorithm, usage.packets_out, 0);
+    };
     for (const auto& [id, child] : core.children.all()) {
-        const auto usage = core.usage.usage(id);
         const auto& p = child->parameters;
-        const auto name = interface_text(core, p.policy.interface);
-        const auto address = p.local.address.to_string();
-        const auto algorithm =
-            algorithm_text(child->suite.cipher, hash_word(crypto::info(child->suite.auth).hash));
-        out += connection_row(child->connection, name, address, algorithm, 0, usage.packets_in);
-        out +=
-            connection_row(child->connection + 1, name, address, algorithm, usage.packets_out, 0);
+        rows(child->connection,
+             child->connection + 1,
+             p.policy,
+             p.local.address,
+             child->suite.cipher,
+             child->suite.auth,
+             core.usage.usage(id));
+    }
+    for (const auto& sas : core.usage.manual()) {
+        rows(sas.inbound.value() + 1,
+             sas.outbound.value() + 1,
+             sas.policy,
+             sas.local,
+             sas.cipher,
+             sas.auth,
+             sas.usage);
     }
     return out + "\n";
 }

@@ -1,6 +1,7 @@
 // show crypto isakmp …
 #include <algorithm>
 
+#include "config/ios/text.h"
 #include "controlplane/ike/keyring.h"
 #include "controlplane/ike/show.h"
 
@@ -99,12 +100,6 @@ std::string match_text(const config::IdentityMatch& m) {
 
 }  // namespace
 
-std::string clock_text(Duration left) {
-    const auto s =
-        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(left).count(), 0);
-    return fmt::format("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
-
 std::string interface_text(const Engine::State& core, IfIndex index) {
     for (const auto& interface : core.interfaces) {
         if (interface.index == index) {
@@ -160,7 +155,7 @@ std::string show_isakmp_sa_detail(const Engine::State& core, TimePoint now) {
                            crypto::info(sa->suite.hash).ios_name,
                            auth_word(*sa),
                            static_cast<unsigned>(sa->suite.group),
-                           clock_text(left),
+                           ios::clock_text(left),
                            capabilities(core, *sa));
     }
     return out + "\n";

@@ -129,7 +129,8 @@ std::string temporary_entry(const Engine::State& core,
 std::string entry_text(const Engine::State& core,
                        const std::string& name,
                        std::uint32_t sequence,
-                       const config::CryptoMapEntry& entry) {
+                       const config::CryptoMapEntry& entry,
+                       const std::vector<ManualSas>& manual) {
     if (entry.kind == config::CryptoMapEntry::Kind::dynamic) {
         auto out =
             fmt::format("Crypto Map \"{}\" {} ipsec-isakmp\n        Dynamic map template tag: {}\n",
@@ -166,7 +167,17 @@ std::string entry_text(const Engine::State& core,
     }
     out += policy_text(core, entry);
     if (entry.kind == config::CryptoMapEntry::Kind::manual) {
-        out += "        configured, not running: manual keys\n";
+        const auto keyed = std::find_if(manual.begin(), manual.end(), [&](const auto& sas) {
+            return sas.policy.crypto_map == name && sas.policy.sequence == sequence;
+        });
+        // IOS prints the keys here, too.
+        out +=
+            keyed != manual.end()
+                ? fmt::format("        Inbound esp spi: {},\n        Outbound esp spi: {},\n",
+                              keyed->spi_in.value(),
+                              keyed->spi_out.value())
+                : "        not running: it needs a peer, a transform set and session keys of both "
+                  "directions, on an interface\n";
     }
     return out;
 }
@@ -197,8 +208,9 @@ std::string map_text(const Engine::State& core,
                      const std::string& name,
                      const config::CryptoMap& map) {
     std::map<std::uint32_t, std::string> texts;
+    const auto manual = core.usage.manual();
     for (const auto& [sequence, entry] : map.entries) {
-        texts[sequence] = entry_text(core, name, sequence, entry);
+        texts[sequence] = entry_text(core, name, sequence, entry, manual);
     }
     std::set<std::uint32_t> taken;
     std::set<FlowKey> seen;

@@ -1,6 +1,7 @@
 // show crypto session [brief | detail] [local A] [remote A] [username U] [interface I]
 #include <algorithm>
 
+#include "config/ios/text.h"
 #include "controlplane/ike/nat_path.h"
 #include "controlplane/ike/session_rows.h"
 #include "controlplane/ike/show.h"
@@ -12,6 +13,7 @@ namespace {
 struct Session {
     std::vector<const IkeSa*> ikes;
     std::map<FlowKey, std::vector<const Child*>> flows;
+    std::vector<const ManualSas*> manual;
 };
 
 /// Above: the private methods with extended authentication.
@@ -21,7 +23,7 @@ using SessionKey = std::pair<IfIndex, Endpoint>;
 
 std::string proxy_text_of(const Proxy& proxy) {
     auto out = fmt::format("{}/{}", proxy.address.to_string(), proxy.mask.to_string());
-    if (proxy.mask == Ipv4Address{0xFFFFFFFFU}) {
+    if (proxy.mask == kSingleHost) {
         out = "host " + proxy.address.to_string();
     }
     return out;
@@ -30,7 +32,7 @@ std::string proxy_text_of(const Proxy& proxy) {
 std::string_view status_of(const Session& session) {
     const bool phase1 = std::any_of(
         session.ikes.begin(), session.ikes.end(), [](const auto* sa) { return sa->complete(); });
-    if (!session.flows.empty()) {
+    if (!session.flows.empty() || !session.manual.empty()) {
         return phase1 ? "UP-ACTIVE" : "UP-NO-IKE";
     }
     if (phase1) {
@@ -56,7 +58,7 @@ std::string ike_line(const IkeSa& sa, TimePoint now, bool detail) {
             "          Capabilities:{} connid:{} lifetime:{}\n",
             capabilities.empty() ? "(none)" : capabilities,
             sa.id.value(),
-            clock_text(sa.established + std::chrono::seconds(sa.suite.lifetime_s) - now));
+            ios::clock_text(sa.established + std::chrono::seconds(sa.suite.lifetime_s) - now));
     }
     return out;
 }
@@ -95,7 +97,7 @@ std::string user_lines(const Session& session, TimePoint now, bool detail) {
                 since = std::min(since, pairs.front()->established);
             }
         }
-        line("Uptime", clock_text(now - since));
+        line("Uptime", ios::clock_text(now - since));
     }
     return out;
 }
@@ -104,9 +106,10 @@ bool wanted(const Engine::State& core,
             const SessionKey& key,
             const Session& session,
             const SessionFilter& filter) {
-    const auto local = !session.ikes.empty()
-                           ? session.ikes.back()->local.address
-                           : session.flows.begin()->second.back()->parameters.local.address;
+    const auto local = !session.ikes.empty() ? session.ikes.back()->local.address
+                       : !session.flows.empty()
+                           ? session.flows.begin()->second.back()->parameters.local.address
+                           : session.manual.front()->local;
     const auto* newest = newest_of(session);
     const std::string user = newest != nullptr && newest->client ? newest->client->user : "";
     return (!filter.remote || key.second.address == *filter.remote) &&
@@ -144,8 +147,33 @@ std::string brief_line(const Engine::State& core,
                        short_name(interface_text(core, key.first)),
                        client != nullptr ? client->user : "",
                        group,
-                       newest != nullptr ? clock_text(now - newest->established) : "",
+                       newest != nullptr ? ios::clock_text(now - newest->established) : "",
                        status_letters(status_of(session)));
+}
+
+std::string flow_head(const ProxyPair& proxies, std::size_t sas, std::string_view origin) {
+    const auto protocol =
+        proxies.local.protocol ? fmt::format("{}", proxies.local.protocol->value()) : "ip";
+    return fmt::format("  IPSEC FLOW: permit {} {} {}\n        Active SAs: {}, origin: {}\n",
+                       protocol,
+                       proxy_text_of(proxies.local),
+                       proxy_text_of(proxies.remote),
+                       sas,
+                       origin);
+}
+
+std::string flow_counters(const SaUsage& sum, std::uint64_t kilobytes, std::int64_t seconds) {
+    return fmt::format(
+        "        Inbound:  #pkts dec'ed {} drop {} life (KB/Sec) {}/{}\n"
+        "        Outbound: #pkts enc'ed {} drop {} life (KB/Sec) {}/{}\n",
+        sum.packets_in,
+        sum.errors_in,
+        kilobytes,
+        seconds,
+        sum.packets_out,
+        sum.errors_out,
+        kilobytes,
+        seconds);
 }
 
 std::string flow_text(const Engine::State& core,
@@ -153,21 +181,12 @@ std::string flow_text(const Engine::State& core,
                       TimePoint now,
                       bool detail) {
     const auto& p = pairs.back()->parameters;
-    const auto protocol =
-        p.proxies.local.protocol ? fmt::format("{}", p.proxies.local.protocol->value()) : "ip";
-    auto out = fmt::format("  IPSEC FLOW: permit {} {} {}\n        Active SAs: {}, origin: {}\n",
-                           protocol,
-                           proxy_text_of(p.proxies.local),
-                           proxy_text_of(p.proxies.remote),
-                           pairs.size() * 2,
-                           p.policy.dynamic_map.empty() ? "crypto map" : "dynamic crypto map");
+    auto out = flow_head(p.proxies,
+                         pairs.size() * 2,
+                         p.policy.dynamic_map.empty() ? "crypto map" : "dynamic crypto map");
     SaUsage sum = core.children.past_usage(flow_of(p));
     for (const auto* child : pairs) {
-        const auto usage = core.usage.usage(child->id());
-        sum.packets_in += usage.packets_in;
-        sum.packets_out += usage.packets_out;
-        sum.errors_in += usage.errors_in;
-        sum.errors_out += usage.errors_out;
+        add_usage(sum, core.usage.usage(child->id()));
     }
     if (detail) {
         const auto end =
@@ -175,17 +194,7 @@ std::string flow_text(const Engine::State& core,
         const auto left = end && *end > now
                               ? std::chrono::duration_cast<std::chrono::seconds>(*end - now).count()
                               : 0;
-        out += fmt::format(
-            "        Inbound:  #pkts dec'ed {} drop {} life (KB/Sec) {}/{}\n"
-            "        Outbound: #pkts enc'ed {} drop {} life (KB/Sec) {}/{}\n",
-            sum.packets_in,
-            sum.errors_in,
-            p.lifetime_kb,
-            left,
-            sum.packets_out,
-            sum.errors_out,
-            p.lifetime_kb,
-            left);
+        out += flow_counters(sum, p.lifetime_kb, left);
     }
     if (detail && p.esp_udp) {
         out += fmt::format("        ESP in UDP: local port {}, peer's port {}\n",
@@ -198,6 +207,12 @@ std::string flow_text(const Engine::State& core,
         out += fmt::format("        Nothing received: {}\n", why);
     }
     return out;
+}
+
+/// Keyed by hand: they have no lifetime, which is shown as 0.
+std::string flow_text(const ManualSas& sas, bool detail) {
+    return flow_head(sas.proxies, 2, "manual-keyed crypto map") +
+           (detail ? flow_counters(sas.usage, 0, 0) : "");
 }
 
 }  // namespace
@@ -217,6 +232,10 @@ std::string show_session(const Engine::State& core,
         sessions[{outside != nullptr ? outside->index : p.policy.interface, remote}]
             .flows[flow_of(p)]
             .push_back(child.get());
+    }
+    const auto manual = core.usage.manual();
+    for (const auto& sas : manual) {
+        sessions[{sas.policy.interface, {sas.remote, kPortIsakmp}}].manual.push_back(&sas);
     }
     std::string out = "Crypto session current status\n\n";
     if (filter.brief) {
@@ -251,6 +270,9 @@ std::string show_session(const Engine::State& core,
         }
         for (const auto& [flow, pairs] : session.flows) {
             out += flow_text(core, pairs, now, detail);
+        }
+        for (const auto* sas : session.manual) {
+            out += flow_text(*sas, detail);
         }
         out += "\n";
     }

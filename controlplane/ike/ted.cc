@@ -21,12 +21,8 @@ constexpr Duration kForget =
 constexpr std::uint32_t kWaiting = 0;  // timer details
 constexpr std::uint32_t kPurging = 1;
 
-bool contains(const Proxy& outer, Ipv4Address address) {
-    return ((outer.address.value() ^ address.value()) & outer.mask.value()) == 0;
-}
-
 bool contains(const ProxyPair& proxies, const DiscoverRequest& request) {
-    return contains(proxies.local, request.source) && contains(proxies.remote, request.destination);
+    return proxies.local.contains(request.source) && proxies.remote.contains(request.destination);
 }
 
 /// The narrower of two networks, if one lies in the other.
@@ -275,8 +271,8 @@ std::optional<Counter> Ted::refusal(const Probe& probe,
     // "The initiator SHOULD double-check that the provisional set of proxies are acceptable given the SPD, and
     // that the original packet would fall within it."
     const auto remote = narrower(request.remote_proxy, reply.proxy);
-    if (!remote || !contains(*remote, request.destination) ||
-        !contains(request.local_proxy, request.source)) {
+    if (!remote || !remote->contains(request.destination) ||
+        !request.local_proxy.contains(request.source)) {
         return Counter::ted_wrong_proxies;
     }
     return std::nullopt;

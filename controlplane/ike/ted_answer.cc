@@ -12,10 +12,6 @@ namespace {
 
 constexpr Duration kNatPause = 10s;  // between two messages about translators
 
-bool contains(const Proxy& outer, Ipv4Address address) {
-    return ((outer.address.value() ^ address.value()) & outer.mask.value()) == 0;
-}
-
 std::string seconds_text(Duration time) {
     return fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(time).count());
 }
@@ -110,7 +106,7 @@ void Ted::on_probe(const PacketIn& packet, const Header& header) {
         core_.counters.count(Counter::ted_wrong_peer);
         return;
     }
-    const bool outside_proxy = probe->proxy && !contains(*probe->proxy, packet.remote.address);
+    const bool outside_proxy = probe->proxy && !probe->proxy->contains(packet.remote.address);
     if (outside_proxy || packet.remote.port != kPortIsakmp) {
         core_.counters.count(Counter::ted_nat);
         say_nat(fmt::format("discovery probe of {} comes from {} port {}, which is not in {}",

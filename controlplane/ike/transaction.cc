@@ -390,10 +390,9 @@ bool Transactions::owns(const IkeSa& sa, const Proxy& remote) {
     if (!sa.client || sa.initiator() || !sa.client->address) {
         return true;
     }
-    constexpr Ipv4Address kHost{0xFFFFFFFFU};
     // EzVPN network-plus: the networks behind the client, as network extension has them without an address.
-    const bool network = remote.mask != kHost && remote.mask != Ipv4Address{};
-    return network || (remote.address == *sa.client->address && remote.mask == kHost);
+    const bool network = remote.mask != kSingleHost && remote.mask != Ipv4Address{};
+    return network || (remote.address == *sa.client->address && remote.mask == kSingleHost);
 }
 
 }  // namespace viaduct::ike

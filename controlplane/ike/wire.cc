@@ -13,6 +13,18 @@ constexpr std::uint16_t kBasicFlag = 0x8000;
 
 }  // namespace
 
+Bytes octets_of(Cookie cookie) {
+    ByteWriter out;
+    out.u64(cookie.value());
+    return out.take();
+}
+
+Bytes octets_of(Spi spi) {
+    ByteWriter out;
+    out.u32(spi.value());
+    return out.take();
+}
+
 std::string_view to_string(WireError error) {
     switch (error) {
     case WireError::truncated:

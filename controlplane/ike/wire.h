@@ -20,6 +20,10 @@ namespace viaduct::ike {
 using Cookie = StrongInt<struct CookieTag, std::uint64_t>;
 using MessageId = StrongInt<struct MessageIdTag, std::uint32_t>;
 
+/// As they stand in a message.
+Bytes octets_of(Cookie cookie);
+Bytes octets_of(Spi spi);
+
 enum class WireError : std::uint8_t {
     truncated,
     bad_version,

@@ -9,10 +9,6 @@ namespace viaduct::ike {
 
 namespace {
 
-Attribute text(std::uint16_t type, std::string_view value) {
-    return {type, Bytes(value.begin(), value.end())};
-}
-
 const Attribute* find(const ConfigBody& body, std::uint16_t type) {
     const auto it = std::find_if(body.attributes.begin(),
                                  body.attributes.end(),
@@ -50,10 +46,10 @@ void Transactions::ask_for_login(IkeSa& sa, std::string_view message) {
     body.type = ConfigType::request;
     body.identifier = sa.client->identifier;
     if (!message.empty()) {
-        body.attributes.push_back(text(kXauthMessage, message));
+        body.attributes.push_back(text_attribute(kXauthMessage, message));
     }
-    body.attributes.push_back(text(kXauthUserName, ""));
-    body.attributes.push_back(text(kXauthUserPassword, ""));
+    body.attributes.push_back(text_attribute(kXauthUserName, ""));
+    body.attributes.push_back(text_attribute(kXauthUserPassword, ""));
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP/xauth: request attribute XAUTH_USER_NAME_V2");
     core_.log.debug(Debug::crypto_isakmp, "ISAKMP/xauth: request attribute XAUTH_USER_PASSWORD_V2");
     start(sa, body);

@@ -4,23 +4,11 @@
 #include <fmt/format.h>
 #include <ranges>
 
+#include "config/ios/text.h"
 #include "config/model/interface.h"
 
 namespace viaduct::nhrp {
 namespace {
-
-/// "00:00:12", from a day on "1d02h", from a week on "1w2d"; as IOS shows times that have passed.
-std::string uptime(Duration d) {
-    const auto seconds =
-        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
-    const auto hours = seconds / 3600;
-    if (hours < 24) {
-        return fmt::format("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60);
-    }
-    const auto days = hours / 24;
-    return days < 7 ? fmt::format("{}d{:02}h", days, hours % 24)
-                    : fmt::format("{}w{}d", days / 7, days % 7);
-}
 
 std::string short_name(const std::string& name) {
     const auto parsed = config::InterfaceName::parse(name);
@@ -126,10 +114,10 @@ std::string show_cache(const Engine& engine,
                          "{} via {}\n", entry.key.target.to_string(), entry.next_hop.to_string());
         const auto end = entry.expires == kNever || entry.type == EntryType::local
                              ? std::string("never expire")
-                             : fmt::format("expire {}", uptime(entry.expires - now));
+                             : fmt::format("expire {}", ios::age_text(entry.expires - now));
         out += fmt::format("   {} created {}, {}\n",
                            tunnel_of(engine, entry).interface.name,
-                           uptime(now - entry.created),
+                           ios::age_text(now - entry.created),
                            end);
         out += fmt::format("   Type: {}, Flags: {}\n", type_word(entry), flag_words(entry, detail));
         if (incomplete) {
@@ -149,7 +137,7 @@ std::string show_cache(const Engine& engine,
                 if (requester.until > now) {
                     out += fmt::format("  Requester: {} Request ID expire {}\n",
                                        requester.protocol.to_string(),
-                                       uptime(requester.until - now));
+                                       ios::age_text(requester.until - now));
                 }
             }
         }
@@ -197,7 +185,7 @@ std::string show_servers(const Engine& engine, TimePoint now, Detail detail) {
                                    server.requests_failed,
                                    server.replies_received);
                 if (server.replies_received != 0) {
-                    out += fmt::format(" ({} ago)", uptime(now - server.last_reply));
+                    out += fmt::format(" ({} ago)", ios::age_text(now - server.last_reply));
                 }
             }
             out += '\n';

@@ -4,6 +4,7 @@
 #include <map>
 #include <ranges>
 
+#include "config/ios/text.h"
 #include "controlplane/nhrp/exec.h"
 
 namespace viaduct::nhrp {
@@ -17,17 +18,6 @@ constexpr std::string_view kLegend =
     "        NHS Status: E --> Expecting Replies, R --> Responding, W --> Waiting\n"
     "        UpDn Time --> Up or Down Time for a Tunnel\n"
     "==========================================================================\n";
-
-std::string uptime(Duration d) {
-    const auto seconds =
-        std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count(), 0);
-    const auto hours = seconds / 3600;
-    if (hours < 24) {
-        return fmt::format("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60);
-    }
-    return hours < 168 ? fmt::format("{}d{:02}h", hours / 24, hours % 24)
-                       : fmt::format("{}w{}d", hours / 168, hours / 24 % 7);
-}
 
 const Server* server_of(const Engine::Tunnel& tunnel, const CacheEntry& entry) {
     const auto it = std::ranges::find(tunnel.servers,
@@ -142,7 +132,7 @@ std::string table(const Engine& engine,
                                first ? address : "",
                                entry->next_hop.to_string(),
                                status.word,
-                               uptime(now - status.since),
+                               ios::age_text(now - status.since),
                                attributes(engine, *entry));
             out += wide ? fmt::format(" {:>18}\n", entry->key.target.to_string()) : "\n";
             first = false;

@@ -4,17 +4,9 @@
 
 #include "controlplane/ip/packet.h"
 #include "controlplane/router/core.h"
+#include "dataplane/base/overloaded.h"
 
 namespace viaduct {
-
-namespace {
-
-template <typename... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-
-}  // namespace
 
 std::optional<Ipv4Address> RouterCore::source_for(Ipv4Address destination) const {
     const auto found = rib.look_up(destination);

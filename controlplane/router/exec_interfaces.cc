@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "config/ios/text.h"
 #include "controlplane/router/core.h"
 
 namespace viaduct {
@@ -10,11 +11,6 @@ namespace {
 
 using ios::Args;
 using ios::ExecContext;
-
-std::string since(TimePoint then, TimePoint now) {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - then).count();
-    return fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-}
 
 const char* admin_word(const InterfaceStatus& status) {
     if (!status.admin_up) {
@@ -133,8 +129,9 @@ void show_interface(const RouterCore& router,
     if (config->name.type == config::InterfaceType::tunnel) {
         tunnel_lines(router, status, *config, out);
     }
-    out += fmt::format(
-        "  Last state change {} ago, {} flaps\n", since(status.changed, context.now), status.flaps);
+    out += fmt::format("  Last state change {} ago, {} flaps\n",
+                       ios::clock_text(context.now - status.changed),
+                       status.flaps);
     counter_lines(router.counters_since_clear(status.index), out);
 }
 

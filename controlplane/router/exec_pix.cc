@@ -14,7 +14,7 @@ using dataplane::NatSession;
 using ios::Args;
 using ios::ExecContext;
 
-constexpr std::size_t kMostShown = 65536;
+constexpr std::size_t kMostXlates = 65536;
 
 bool is_pix(const RouterCore& router, std::string& out) {
     if (router.model.dialect == config::Dialect::pix) {
@@ -64,7 +64,7 @@ void show_xlate(RouterCore& router, ExecContext& context, const Args& args) {
         return;
     }
     const auto filter = filter_of(args);
-    auto sessions = router.plane.nat_sessions(kMostShown);
+    auto sessions = router.plane.nat_sessions(kMostXlates);
     std::erase_if(sessions, [&filter](const NatSession& s) {
         const auto other = [](const auto& wanted, const auto& is) {
             return wanted && *wanted != is;
@@ -197,7 +197,7 @@ ios::ExecRows pix_rows(RouterCore& router) {
          1,
          [&router](ExecContext& context, const Args& args) -> std::unique_ptr<ios::ExecJob> {
              if (is_pix(router, context.out)) {
-                 const auto text = conn_text(router.plane.nat_sessions(kMostShown),
+                 const auto text = conn_text(router.plane.nat_sessions(kMostXlates),
                                              router.plane.nat_statistics().peak,
                                              context.now);
                  context.out += args.has("count") ? text.substr(0, text.find('\n') + 1) : text;

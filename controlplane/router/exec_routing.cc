@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/ios/access_text.h"
+#include "config/ios/text.h"
 #include "controlplane/router/core.h"
 
 namespace viaduct {
@@ -31,19 +32,6 @@ const char* code_of(const rib::Route& route) {
         return "H";
     }
     return "";
-}
-
-/// "00:01:02", "1d02h", "3w4d" as IOS shows ages of routes.
-std::string age(Duration d) {
-    const auto s = std::chrono::duration_cast<std::chrono::seconds>(d).count();
-    constexpr std::int64_t kDay = 86400;
-    if (s >= 7 * kDay) {
-        return fmt::format("{}w{}d", s / (7 * kDay), s / kDay % 7);
-    }
-    if (s >= kDay) {
-        return fmt::format("{}d{:02}h", s / kDay, s / 3600 % 24);
-    }
-    return fmt::format("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 constexpr const char* kCodes =
@@ -87,13 +75,13 @@ void show_route_line(const RouterCore& router,
                 "{} [{}/{}] via {}", lead, route.distance, route.metric, path.gateway->to_string());
             if (route.source == rib::Source::eigrp || route.source == rib::Source::eigrp_external ||
                 route.source == rib::Source::nhrp) {
-                out += ", " + age(now - route.since);
+                out += ", " + ios::age_text(now - route.since);
             }
             out += interface.empty() ? "" : ", " + interface;
             out += '\n';
         } else if (route.source == rib::Source::eigrp_summary) {
-            out +=
-                fmt::format("{} is a summary, {}, {}\n", lead, age(now - route.since), interface);
+            out += fmt::format(
+                "{} is a summary, {}, {}\n", lead, ios::age_text(now - route.since), interface);
         } else {
             out += fmt::format("{} is directly connected, {}\n", lead, interface);
         }
@@ -122,7 +110,7 @@ void show_override(const RouterCore& router,
                                "",
                                under.distance,
                                path.gateway->to_string(),
-                               age(now - route.since),
+                               ios::age_text(now - route.since),
                                interface_text(router, *path.interface));
         }
     }

@@ -4,15 +4,11 @@
 
 #include "controlplane/ip/packet.h"
 #include "controlplane/router/core.h"
+#include "dataplane/base/overloaded.h"
 
 namespace viaduct {
 
 namespace {
-
-template <typename... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
 
 constexpr std::uint8_t kDistanceDhcp = 254;  // IOS: the default route of option 3
 

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <tuple>
 
+#include "config/ios/text.h"
+
 namespace viaduct {
 
 namespace {
@@ -12,14 +14,6 @@ using dataplane::NatSession;
 
 std::int64_t seconds_of(Duration d) {
     return std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(d).count());
-}
-
-/// IOS: "00:02:32", from a day on "1d02h".
-std::string ios_age(Duration d) {
-    constexpr std::int64_t kDay = 86400;
-    const auto s = seconds_of(d);
-    return s >= kDay ? fmt::format("{}d{:02}h", s / kDay, s / 3600 % 24)
-                     : fmt::format("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 /// PIX: "0:02:32".
@@ -141,10 +135,11 @@ std::string translations_text(std::vector<NatSession> sessions, NatDetail detail
         if (detail == NatDetail::brief) {
             continue;
         }
-        out += fmt::format(
-            "    create {}, use {}", ios_age(now - s.created), ios_age(now - s.last_used));
+        out += fmt::format("    create {}, use {}",
+                           ios::age_text(now - s.created),
+                           ios::age_text(now - s.last_used));
         if (s.expires != kNever) {
-            out += fmt::format(", left {}, Map-Id(In): {}", ios_age(s.expires - now), s.rule);
+            out += fmt::format(", left {}, Map-Id(In): {}", ios::age_text(s.expires - now), s.rule);
         }
         out += ",\n    flags:\n";
         out += s.is_static ? (extended(s) ? "static, extended" : "static")

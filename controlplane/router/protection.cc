@@ -450,20 +450,31 @@ void Protection::release(SaIndex index) {
 }
 
 ike::SaUsage Protection::usage(ike::ChildId child) const {
-    ike::SaUsage out;
     const auto found = children_.find(child);
-    if (found == children_.end()) {
-        return out;
+    return found == children_.end() ? ike::SaUsage{}
+                                    : usage_of(found->second.inbound, found->second.outbound);
+}
+
+std::vector<ike::ManualSas> Protection::manual() const {
+    std::vector<ike::ManualSas> out;
+    for (const auto& [name, entry] : manual_) {
+        out.push_back(entry.sas);
+        out.back().usage = usage_of(entry.sas.inbound, entry.sas.outbound);
     }
-    if (found->second.inbound != dataplane::kNoSa) {
-        const auto in = plane_.sa_counters(found->second.inbound);
+    return out;
+}
+
+ike::SaUsage Protection::usage_of(SaIndex inbound, SaIndex outbound) const {
+    ike::SaUsage out;
+    if (inbound != dataplane::kNoSa) {
+        const auto in = plane_.sa_counters(inbound);
         out.packets_in = in.packets;
         out.bytes_in = in.bytes;
         out.errors_in = in.replayed + in.bad_icv + in.bad_selector + in.malformed;
         out.last_in = in.last_used;
     }
-    if (found->second.outbound != dataplane::kNoSa) {
-        const auto sent = plane_.sa_counters(found->second.outbound);
+    if (outbound != dataplane::kNoSa) {
+        const auto sent = plane_.sa_counters(outbound);
         out.packets_out = sent.packets;
         out.bytes_out = sent.bytes;
         out.errors_out = sent.malformed;
@@ -498,11 +509,9 @@ void Protection::install_manual(const config::RunningConfig& config,
     for (auto it = manual_.begin(); it != manual_.end();) {
         const bool ours = it->first.starts_with(prefix);
         const auto still = wanted.find(it->first);
-        if (ours && (still == wanted.end() || manual_signature_[it->first] != still->second)) {
-            for (const auto sa : it->second) {
-                plane_.remove_sa(sa);
-            }
-            manual_signature_.erase(it->first);
+        if (ours && (still == wanted.end() || it->second.signature != still->second)) {
+            plane_.remove_sa(it->second.sas.inbound);
+            plane_.remove_sa(it->second.sas.outbound);
             it = manual_.erase(it);
         } else {
             ++it;
@@ -534,8 +543,6 @@ void Protection::install_manual(const config::RunningConfig& config,
         const auto& settings = esp_settings_[interface];
         sa.df = df_policy(entry.df_bit, settings.first, config.crypto.df_bit);
         sa.fragment_before_encryption = settings.second != "after-encryption";
-        auto& installed = manual_[name];
-        manual_signature_[name] = signature;
         std::vector<FlowKey> flows;
         for (const auto& key : policy->second.static_flows) {
             if (key.policy.sequence == sequence) {
@@ -566,7 +573,23 @@ void Protection::install_manual(const config::RunningConfig& config,
                                 (in ? out.error().message : in.error().message));
             continue;
         }
-        installed = {reserved->index, *out};
+        auto& installed = manual_[name];
+        installed.signature = signature;
+        auto& sas = installed.sas;
+        sas.policy.interface = interface;
+        sas.policy.crypto_map = policy->second.crypto_map;
+        sas.policy.sequence = sequence;
+        sas.proxies = flows.empty() ? ike::ProxyPair{} : flows.front().proxies;
+        sas.local = sa.local;
+        sas.remote = sa.remote;
+        sas.tunnel_mode = sa.tunnel_mode;
+        sas.replay = sa.replay_window != 0;
+        sas.cipher = sa.cipher;
+        sas.auth = sa.auth;
+        sas.spi_in = Spi{entry.session_key_in->spi};
+        sas.spi_out = Spi{entry.session_key_out->spi};
+        sas.inbound = reserved->index;
+        sas.outbound = *out;
         for (const auto& key : flows) {
             plane_.set_slot(flow(key).slot, *out);
         }

@@ -81,6 +81,7 @@ public:
     std::optional<Reservation> reserve() override;
     void release(SaIndex index) override;
     [[nodiscard]] ike::SaUsage usage(ike::ChildId child) const override;
+    [[nodiscard]] std::vector<ike::ManualSas> manual() const override;
 
     /// Reverse routes wanted by children: prefix and peer.
     [[nodiscard]] std::vector<std::pair<Ipv4Prefix, Ipv4Address>> reverse_routes() const;
@@ -132,6 +133,12 @@ private:
         std::vector<FlowKey> static_flows;
         bool fragment_before = true;
     };
+
+    struct Manual {
+        std::string
+            signature;  // all that makes them what they are: when it changes they are made anew
+        ike::ManualSas sas;
+    };
     class Compiler;
 
     Flow& flow(const FlowKey& key);
@@ -144,6 +151,7 @@ private:
                                                         Spi spi,
                                                         const ike::ChildKeys& keys) const;
     void bind(Flow& flow, ike::ChildId child, SaIndex sa);
+    [[nodiscard]] ike::SaUsage usage_of(SaIndex inbound, SaIndex outbound) const;
     void install_manual(const config::RunningConfig& config,
                         IfIndex interface,
                         const InterfaceStatus& status);
@@ -158,8 +166,7 @@ private:
     std::vector<Context> contexts_;  // by cookie
     std::map<IfIndex, ProtectedTunnel> tunnels_;
     std::unordered_map<dataplane::SlotId, std::pair<IfIndex, Station>> tunnel_slots_;
-    std::map<std::string, std::vector<SaIndex>> manual_;  // by interface/map/seq text
-    std::map<std::string, std::string> manual_signature_;
+    std::map<std::string, Manual> manual_;  // by interface/sequence
     std::map<IfIndex, Ipv4Address> local_addresses_;
     std::map<IfIndex, std::pair<std::string, std::string>> esp_settings_;  // df-bit, fragmentation
     std::map<IfIndex, std::uint16_t> mtus_;

@@ -3,15 +3,11 @@
 
 #include "controlplane/ip/packet.h"
 #include "controlplane/router/core.h"
+#include "dataplane/base/overloaded.h"
 
 namespace viaduct {
 
 namespace {
-
-template <typename... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
 
 rib::Source source_of(eigrp::RouteKind kind) {
     switch (kind) {

@@ -7,15 +7,11 @@
 #include "controlplane/ike/session_rows.h"
 #include "controlplane/ip/packet.h"
 #include "controlplane/router/core.h"
+#include "dataplane/base/overloaded.h"
 
 namespace viaduct {
 
 namespace {
-
-template <typename... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
 
 constexpr Duration kUsageEvery = 2s;
 constexpr std::uint16_t kGreNhrp = 0x2001;

@@ -113,7 +113,7 @@ public:
         return MacAddress{Octets{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     }
 
-    [[nodiscard]] constexpr const Octets& octets() const { return octets_; }
+    [[nodiscard]] constexpr Octets octets() const { return octets_; }
 
     [[nodiscard]] constexpr bool is_multicast() const { return (octets_[0] & 1U) != 0; }
 

@@ -48,13 +48,6 @@ std::set<std::string> normal_lines(const std::string& text) {
     return out;
 }
 
-std::unique_ptr<lab::Lab> running_lab() {
-    auto lab = make_lab(example("dmvpn"));
-    lab->run_for(60s);
-    REQUIRE(converged(*lab));
-    return lab;
-}
-
 }  // namespace
 
 TEST_CASE("D1 D3 D4: document 003's configurations as they stand come up from power-on") {

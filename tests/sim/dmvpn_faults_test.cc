@@ -9,15 +9,6 @@ namespace viaduct::sim {
 
 namespace {
 
-std::unique_ptr<lab::Lab> running_lab(std::uint64_t seed = 1) {
-    lab::LabOptions options;
-    options.seed = seed;
-    auto lab = make_lab(example("dmvpn"), options);
-    lab->run_for(60s);
-    REQUIRE(converged(*lab));
-    return lab;
-}
-
 void set_faults(lab::Lab& lab, double loss, double duplicate, double reorder) {
     auto parameters = lab.link("cloud").parameters();
     parameters.loss = loss;

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tests/has.h"
 #include "tests/sim/sim_fixture.h"
 
 namespace viaduct::sim {
@@ -98,10 +100,6 @@ struct CloudTap {
     }
 };
 
-inline bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 inline bool lossless(const std::string& ping) {
     return has(ping, " 0% packet loss");
 }
@@ -144,6 +142,16 @@ inline bool converged(lab::Lab& lab) {
     return has(hub, "2.2.2.0/24 [90/") && has(hub, "3.3.3.0/24 [90/") &&
            has(lab.ask("sv9-3", "show ip route"), "1.1.1.0/24 [90/") &&
            has(lab.ask("sv9-4", "show ip route"), "1.1.1.0/24 [90/");
+}
+
+/// The document's lab a minute after power-on, with all its routes.
+inline std::unique_ptr<lab::Lab> running_lab(std::uint64_t seed = 1) {
+    lab::LabOptions options;
+    options.seed = seed;
+    auto lab = make_lab(example("dmvpn"), options);
+    lab->run_for(60s);
+    REQUIRE(converged(*lab));
+    return lab;
 }
 
 inline bool wait_converged(lab::Lab& lab, Duration within) {

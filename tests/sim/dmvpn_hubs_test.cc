@@ -5,12 +5,6 @@ namespace viaduct::sim {
 
 namespace {
 
-void replace(std::string& text, std::string_view what, std::string_view by) {
-    const auto at = text.find(what);
-    REQUIRE(at != std::string::npos);
-    text.replace(at, what.size(), by);
-}
-
 lab::RouterSpec& router(lab::Topology& topology, std::string_view name) {
     const auto found = std::ranges::find(topology.routers, name, &lab::RouterSpec::name);
     REQUIRE(found != topology.routers.end());

@@ -9,12 +9,6 @@ namespace {
 
 constexpr Ipv4Address kOutside{209, 168, 202, 200};
 
-void replace(std::string& text, std::string_view what, std::string_view by) {
-    const auto at = text.find(what);
-    REQUIRE(at != std::string::npos);
-    text.replace(at, what.size(), by);
-}
-
 /// Moves a spoke's outside interface to `link`, where the NAT is 172.16.0.1.
 void move_inside(lab::Topology& topology,
                  std::string_view router,

@@ -43,13 +43,6 @@ struct SpiTap {
     }
 };
 
-std::unique_ptr<lab::Lab> running_lab() {
-    auto lab = make_lab(example("dmvpn"));
-    lab->run_for(60s);
-    REQUIRE(converged(*lab));
-    return lab;
-}
-
 }  // namespace
 
 TEST_CASE("D2 D4: what the hub multicasts goes to each registered peer, for each by its own SA") {

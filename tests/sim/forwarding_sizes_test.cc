@@ -15,8 +15,6 @@ std::vector<unsigned> packet_sizes() {
     return out;
 }
 
-constexpr unsigned kHeaders = 28;  // IPv4 and ICMP
-
 }  // namespace
 
 TEST_CASE("P: packets of 36 to 1600 bytes cross GRE and IPsec, hub and spoke, spoke and spoke") {
@@ -26,7 +24,7 @@ TEST_CASE("P: packets of 36 to 1600 bytes cross GRE and IPsec, hub and spoke, sp
         CHECK(lossless(lab->ask(from, std::string("ping ") + to + " count 10")));
         for (const auto size : packet_sizes()) {
             const auto ping = std::string("ping ") + to + " count 1 interval 10ms size " +
-                              std::to_string(size - kHeaders);
+                              std::to_string(size - kIcmpHeaders);
             const auto out = lab->ask(from, ping);
             INFO(ping << ": " << out);
             REQUIRE(lossless(out));
@@ -47,7 +45,7 @@ TEST_CASE("P: with DF a packet crosses or its sender is told, at every size") {
             break;
         }
         const auto ping =
-            "ping 3.3.3.10 count 1 interval 10ms df size " + std::to_string(size - kHeaders);
+            "ping 3.3.3.10 count 1 interval 10ms df size " + std::to_string(size - kIcmpHeaders);
         const auto out = lab->ask("pc-3", ping);
         INFO(ping << ": " << out);
         const bool refused = has(out, "Frag needed") || has(out, "too long") || has(out, "mtu");

@@ -11,7 +11,6 @@ namespace viaduct::sim {
 
 namespace {
 
-constexpr unsigned kHeaders = 28;  // IPv4 and ICMP
 constexpr unsigned kEthernetMtu = 1500;
 constexpr unsigned kJumboMtu = 9216;
 
@@ -59,7 +58,7 @@ void all_cross(lab::Lab& lab,
 unsigned largest_with_df(
     lab::Lab& lab, const char* from, const char* to, unsigned begin, unsigned end) {
     for (unsigned size = begin; size <= end; ++size) {
-        const auto out = lab.ask(from, ping_line(to, size - kHeaders, true));
+        const auto out = lab.ask(from, ping_line(to, size - kIcmpHeaders, true));
         INFO(from << ": packet of " << size << " bytes to " << to << ": " << out);
         if (lossless(out)) {
             REQUIRE_FALSE(has(out, "BAD DATA"));
@@ -98,10 +97,6 @@ lab::Topology dmvpn(unsigned ip_mtu, unsigned mtu) {
         }
     }
     return topology;
-}
-
-lab::PortSpec port(const char* name, const char* link) {
-    return {*config::InterfaceName::parse(name), link};
 }
 
 std::string end_config(unsigned n, const std::string& tunnel_lines, bool protect) {

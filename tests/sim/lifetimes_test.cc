@@ -1,4 +1,5 @@
 // The ends of IPsec SAs, with real traffic through the real plane: kilobytes that run out, tunnels that nobody uses.
+#include "tests/has.h"
 #include "tests/sim/sim_fixture.h"
 
 namespace viaduct::sim {
@@ -6,10 +7,6 @@ namespace viaduct::sim {
 using Catch::Matchers::Contains;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 /// The site-to-site lab, both routers with one line more, its tunnel up.
 std::unique_ptr<lab::Lab> with_line(const std::string& line) {

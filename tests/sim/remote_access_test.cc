@@ -31,12 +31,6 @@ std::string& text_of(lab::Topology& topology, const std::string& router) {
     return topology.routers.front().config_text;
 }
 
-void replace(std::string& text, const std::string& what, const std::string& by) {
-    const auto at = text.find(what);
-    REQUIRE(at != std::string::npos);
-    text.replace(at, what.size(), by);
-}
-
 bool lossless(const std::string& out) {
     return out.find(" 0% packet loss") != std::string::npos ||
            out.find("Success rate is 100 percent") != std::string::npos;

@@ -12,6 +12,8 @@
 
 namespace viaduct::sim {
 
+inline constexpr unsigned kIcmpHeaders = 28;  // IPv4 and ICMP of an echo request
+
 inline std::string example_file(const std::string& example, const std::string& file) {
     return std::string(VIADUCT_SOURCE_ROOT "/config/examples/") + example + "/" + file;
 }
@@ -23,6 +25,18 @@ inline std::unique_ptr<lab::Lab> make_lab(const lab::Topology& topology,
         FAIL(made.error().message);
     }
     return std::move(*made);
+}
+
+/// A port of a router as a lab file names it: the interface, and the link on which it stands.
+inline lab::PortSpec port(const char* name, const char* link) {
+    return {*config::InterfaceName::parse(name), link};
+}
+
+/// Replaces the first place where `what` stands, which must be there.
+inline void replace(std::string& text, std::string_view what, std::string_view by) {
+    const auto at = text.find(what);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, what.size(), by);
 }
 
 inline lab::Topology example(const std::string& name) {

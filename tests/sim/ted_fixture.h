@@ -5,13 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "tests/has.h"
 #include "tests/sim/sim_fixture.h"
 
 namespace viaduct::sim {
-
-inline bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 inline std::size_t occurrences(const std::string& text, std::string_view part) {
     std::size_t count = 0;

@@ -19,10 +19,6 @@ std::string end_config(const std::string& name,
            " 255.255.255.0\nip route 0.0.0.0 0.0.0.0 " + gateway + "\nend\n";
 }
 
-lab::PortSpec port(const char* name, const char* link) {
-    return {*config::InterfaceName::parse(name), link};
-}
-
 lab::Topology topology(const std::string& left_lines, const std::string& right_lines) {
     lab::Topology out;
     out.links = {{"net-1", {}}, {"net-2", {}}};

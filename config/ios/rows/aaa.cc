@@ -169,7 +169,7 @@ Result<void> apply_server(ConfigSession& session, const Args& args) {
     return done();
 }
 
-Row server_row() {
+Row radius_server_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "radius-server host <a:A.B.C.D> " + std::string(kServerOptions) + " [ key " +
@@ -207,7 +207,7 @@ Row server_row() {
     return at(Place::radius, std::move(row));
 }
 
-Row key_row() {
+Row radius_key_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "radius-server key " + std::string(kPasswordLine),
@@ -238,7 +238,7 @@ Row key_row() {
     return at(Place::radius, std::move(row));
 }
 
-Row source_row() {
+Row radius_source_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "ip radius source-interface <interface:interface>",
@@ -291,9 +291,9 @@ Rows aaa_rows() {
                     "aaa session-id common",
                     &AaaConfig::session_id_common,
                     "AAA Session ID: the same for all types of accounting")),
-        source_row(),
-        server_row(),
-        key_row(),
+        radius_source_row(),
+        radius_server_row(),
+        radius_key_row(),
         at(Place::radius,
            examples(
                {"radius-server timeout 3"},

@@ -17,7 +17,7 @@ using config::AddressMatch;
 using config::PortMatch;
 using config::PortOperator;
 
-constexpr std::size_t kMaxEntries = 20000;
+constexpr std::size_t kMaxAccessListEntries = 20000;
 constexpr std::uint32_t kSequenceStep = 10;
 constexpr std::uint32_t kMaxSequence = 2147483647;
 
@@ -219,8 +219,8 @@ bool same_rule(AccessEntry a, const AccessEntry& b) {
 
 Result<void> add_entry(AccessList& list, AccessEntry entry, std::uint32_t sequence) {
     auto& entries = list.entries;
-    if (entries.size() >= kMaxEntries) {
-        return failure(fmt::format("Access list entries: limit of {}", kMaxEntries));
+    if (entries.size() >= kMaxAccessListEntries) {
+        return failure(fmt::format("Access list entries: limit of {}", kMaxAccessListEntries));
     }
     // IOS: a rule that is there already is not added again. Long lists are generated ones; the scan
     // stays linear in the list's length, which the limit bounds.

@@ -14,7 +14,6 @@ using config::CryptoMapEntry;
 using config::CryptoPolicy;
 using config::SessionKey;
 
-constexpr std::size_t kMaxEntries = 65535;
 constexpr std::size_t kMaxPeers = 40;  // IOS: peers of one entry
 
 using Maps = std::map<std::string, CryptoMap>;
@@ -107,7 +106,7 @@ void write_maps(Writer& out) {
     }
 }
 
-Row map_row() {
+Row crypto_map_row() {
     Row row{.mode = Mode::global,
             .pattern =
                 "crypto map <tag:WORD> <seq:1-65535> [ ipsec-isakmp [ dynamic <dyn:WORD> [ "
@@ -232,7 +231,7 @@ Row match_row(Mode mode) {
     return examples({"match address 101", "match address vpn"}, std::move(row));
 }
 
-Row peer_row(Mode mode) {
+Row map_peer_row(Mode mode) {
     Row row{
         .mode = mode,
         .pattern = "set peer <name:WORD> [ default ]",
@@ -515,7 +514,7 @@ Rows entry_rows(Mode mode) {
                           "LINE",
                           &CryptoPolicy::description,
                           "Description of the crypto map statement policy|text: Text")),
-        peer_row(mode),
+        map_peer_row(mode),
         session_key_row(mode, true),
         session_key_row(mode, false),
     };
@@ -531,7 +530,7 @@ Rows entry_rows(Mode mode) {
 Rows crypto_map_rows() {
     Rows rows{
         dynamic_map_row(),
-        map_row(),
+        crypto_map_row(),
         whole_map_list_row("client authentication list",
                            "Set client extended authentication list",
                            &CryptoMap::client_authentication_list),

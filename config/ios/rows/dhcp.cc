@@ -12,7 +12,7 @@ using config::DhcpConfig;
 using config::DhcpExcluded;
 using config::DhcpPool;
 
-constexpr Mode kMode = Mode::dhcp_pool;
+constexpr Mode kPoolMode = Mode::dhcp_pool;
 constexpr std::uint32_t kMinute = 60;
 constexpr std::uint32_t kHour = 3600;
 constexpr std::uint32_t kDay = 86400;
@@ -52,7 +52,7 @@ Row excluded_row() {
     return at(Place::dhcp, std::move(row));
 }
 
-Row pool_row() {
+Row dhcp_pool_row() {
     Row row{.mode = Mode::global,
             .pattern = "ip dhcp pool <name:WORD>",
             .help = "Configure DHCP address pools|name: Pool name"};
@@ -68,13 +68,13 @@ Row pool_row() {
             return failure("DHCP pools: limit of 4096");
         }
         pools.try_emplace(name);
-        session.enter({.mode = kMode, .name = name});
+        session.enter({.mode = kPoolMode, .name = name});
         return done();
     };
     row.write = [](Writer& out) {
         for (const auto& [name, pool] : out.config().dhcp.pools) {
             out.separator();
-            out.section("ip dhcp pool " + quoted(name), {.mode = kMode, .name = name});
+            out.section("ip dhcp pool " + quoted(name), {.mode = kPoolMode, .name = name});
         }
     };
     row.examples = {"ip dhcp pool lan"};
@@ -98,8 +98,8 @@ Result<unsigned> read_length(const Args& args, Ipv4Address address) {
     return top < 128 ? 8U : top < 192 ? 16U : 24U;
 }
 
-Row network_row() {
-    Row row{.mode = kMode,
+Row dhcp_network_row() {
+    Row row{.mode = kPoolMode,
             .pattern = "network <a:A.B.C.D> [ <m:mask> | <slash:WORD> ]",
             .help =
                 "Network number and mask|a: Network number in dotted-decimal notation|m: Network "
@@ -129,9 +129,9 @@ Row network_row() {
     return row;
 }
 
-Row host_row() {
+Row dhcp_host_row() {
     Row row{
-        .mode = kMode,
+        .mode = kPoolMode,
         .pattern = "host <a:A.B.C.D> [ <m:mask> | <slash:WORD> ]",
         .help =
             "Client IP address and mask|a: Client address|m: Network mask|slash: Network mask as "
@@ -162,7 +162,7 @@ Row host_row() {
 }
 
 Row hardware_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kPoolMode,
             .pattern = "hardware-address <mac:H.H.H>",
             .help = "Client hardware address|mac: Client hardware address"};
     row.apply = [](ConfigSession& session, const Args& args) {
@@ -189,7 +189,7 @@ Row addresses_row(const std::string& word,
         pattern += " [ <a" + std::to_string(i) + ":A.B.C.D>";
         closing += " ]";
     }
-    Row row{.mode = kMode, .pattern = pattern + closing, .help = help};
+    Row row{.mode = kPoolMode, .pattern = pattern + closing, .help = help};
     row.apply = [field](ConfigSession& session, const Args& args) {
         auto& list = session.object<DhcpPool>().*field;
         list.clear();
@@ -217,7 +217,7 @@ Row addresses_row(const std::string& word,
 
 Row lease_row() {
     Row row{
-        .mode = kMode,
+        .mode = kPoolMode,
         .pattern = "lease { infinite | <days:0-365> [ <hours:0-23> [ <minutes:0-59> ] ] }",
         .help =
             "Address lease time|infinite: Infinite lease|days: Days|hours: Hours|minutes: Minutes"};
@@ -253,7 +253,7 @@ Row lease_row() {
 }
 
 Row next_server_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kPoolMode,
             .pattern = "next-server <a:A.B.C.D>",
             .help = "Next server in boot process|a: Server's address"};
     row.apply = [](ConfigSession& session, const Args& args) {
@@ -274,7 +274,7 @@ Row next_server_row() {
 }
 
 Row option_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kPoolMode,
             .pattern = "option <code:0-254> { ascii | hex | ip } <data:LINE>",
             .help =
                 "Raw DHCP options|code: DHCP option code|ascii: Data is an NVT ASCII string|hex: "
@@ -326,11 +326,11 @@ Rows dhcp_rows() {
                                "100-10000",
                                &DhcpConfig::ping_timeout_ms,
                                "Specify ping timeout|value: Ping timeout in milliseconds"))),
-        pool_row(),
-        network_row(),
-        host_row(),
+        dhcp_pool_row(),
+        dhcp_network_row(),
+        dhcp_host_row(),
         examples({"client-identifier 0102.0000.0000.50"},
-                 text_row(kMode,
+                 text_row(kPoolMode,
                           "client-identifier",
                           "WORD",
                           &DhcpPool::client_identifier,
@@ -344,19 +344,19 @@ Rows dhcp_rows() {
                       &DhcpPool::netbios_servers,
                       "NetBIOS (WINS) name servers|a1: Server's IP address"),
         examples({"netbios-node-type h-node"},
-                 text_row(kMode,
+                 text_row(kPoolMode,
                           "netbios-node-type",
                           "WORD",
                           &DhcpPool::netbios_node_type,
                           "NetBIOS node type|text: b-node, p-node, m-node, h-node or hexadecimal")),
         examples({"domain-name cisco.com"},
-                 text_row(kMode,
+                 text_row(kPoolMode,
                           "domain-name",
                           "WORD",
                           &DhcpPool::domain_name,
                           "Domain name|text: Domain name")),
         examples({"bootfile image.bin"},
-                 text_row(kMode,
+                 text_row(kPoolMode,
                           "bootfile",
                           "WORD",
                           &DhcpPool::bootfile,

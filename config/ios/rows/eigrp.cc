@@ -14,10 +14,10 @@ using config::EigrpRedistribution;
 using config::EigrpSeedMetric;
 using config::EigrpStub;
 
-constexpr Mode kMode = Mode::router_eigrp;
+constexpr Mode kEigrpMode = Mode::router_eigrp;
 constexpr std::size_t kMaxNeighborLines = 4096;
 
-Row enter_row() {
+Row enter_eigrp_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "router eigrp <asn:1-65535>",
@@ -34,14 +34,14 @@ Row enter_row() {
             return failure("EIGRP processes: limit of 30");  // IOS: 30 a router
         }
         processes.try_emplace(asn);
-        session.enter({.mode = kMode, .number = asn.value()});
+        session.enter({.mode = kEigrpMode, .number = asn.value()});
         return done();
     };
     row.write = [](Writer& out) {
         for (const auto& [asn, process] : out.config().eigrp) {
             out.separator();
             out.section(fmt::format("router eigrp {}", asn.value()),
-                        {.mode = kMode, .number = asn.value()});
+                        {.mode = kEigrpMode, .number = asn.value()});
         }
     };
     row.examples = {"router eigrp 90"};
@@ -56,8 +56,8 @@ Ipv4Address classful(Ipv4Address a) {
     return Ipv4Prefix{a, length}.network();
 }
 
-Row network_row() {
-    Row row{.mode = kMode,
+Row eigrp_network_row() {
+    Row row{.mode = kEigrpMode,
             .pattern = "network <address:A.B.C.D> [ <wildcard:wildcard> ]",
             .help =
                 "Enable routing on an IP network|address: Network number|wildcard: EIGRP wild card "
@@ -97,7 +97,7 @@ Row network_row() {
 }
 
 Row passive_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern = "passive-interface { default | <interface:interface> }",
             .help =
                 "Suppress routing updates on an interface|default: Suppress routing updates on all "
@@ -166,7 +166,7 @@ std::string metric_text(const EigrpSeedMetric& metric) {
 
 Row redistribute_row() {
     Row row{
-        .mode = kMode,
+        .mode = kEigrpMode,
         .pattern = "redistribute { connected | static | eigrp <asn:1-65535> } ( metric " +
                    std::string(kMetricPattern) + " | route-map <map:WORD> )*",
         .help =
@@ -223,7 +223,7 @@ Row redistribute_row() {
 }
 
 Row default_metric_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern = "default-metric " + std::string(kMetricPattern),
             .help = "Set metric of redistributed routes" + std::string(kMetricHelp)};
     row.apply = [](ConfigSession& session, const Args& args) {
@@ -241,7 +241,7 @@ Row default_metric_row() {
 }
 
 Row distance_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern = "distance eigrp <internal:1-255> <external:1-255>",
             .help =
                 "Define an administrative distance|eigrp: IP-EIGRP distance|internal: Distance for "
@@ -271,7 +271,7 @@ Row distance_row() {
 
 Row router_id_row() {
     Row row{
-        .mode = kMode,
+        .mode = kEigrpMode,
         .pattern = "eigrp router-id <address:A.B.C.D>",
         .help = "router-id for this EIGRP process|address: EIGRP Router-ID in IP address format"};
     row.apply = [](ConfigSession& session, const Args& args) -> Result<void> {
@@ -297,7 +297,7 @@ Row router_id_row() {
 
 Row stub_row() {
     Row row{
-        .mode = kMode,
+        .mode = kEigrpMode,
         .pattern = "eigrp stub ( connected | summary | static | redistributed | receive-only )*",
         .help =
             "Set EIGRP as stubbed router|connected: Do advertise connected routes|summary: Do "
@@ -342,7 +342,7 @@ Row stub_row() {
 Row filter_row(bool offset) {
     const std::string what = offset ? "offset-list" : "distribute-list";
     Row row{
-        .mode = kMode,
+        .mode = kEigrpMode,
         .pattern = offset ? "offset-list <list:WORD> { in | out } <offset:0-2147483647> [ "
                             "<interface:interface> ]"
                           : "distribute-list { prefix <name:WORD> | <list:WORD> } { in | out } [ "
@@ -401,7 +401,7 @@ Row filter_row(bool offset) {
 }
 
 Row weights_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern =
                 "metric weights <tos:0-8> <k1:0-255> <k2:0-255> <k3:0-255> <k4:0-255> <k5:0-255> [ "
                 "<k6:0-255> ]",
@@ -437,7 +437,7 @@ Row weights_row() {
 }
 
 Row active_time_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern = "timers active-time { disabled | <minutes:1-65535> }",
             .help =
                 "EIGRP time limit for active state|timers: Adjust routing timers|disabled: disable "
@@ -465,7 +465,7 @@ Row active_time_row() {
 }
 
 Row neighbor_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEigrpMode,
             .pattern = "neighbor <address:A.B.C.D> [ <interface:interface> ]",
             .help =
                 "Specify a neighbor router|address: Neighbor address|"
@@ -502,30 +502,30 @@ Row neighbor_row() {
 
 Rows eigrp_rows() {
     return {
-        enter_row(),
+        enter_eigrp_row(),
         redistribute_row(),
         passive_row(),
         filter_row(true),
-        network_row(),
+        eigrp_network_row(),
         default_metric_row(),
         filter_row(false),
         distance_row(),
         examples({"maximum-paths 6"},
-                 number_row(kMode,
+                 number_row(kEigrpMode,
                             "maximum-paths",
                             "1-16",
                             &EigrpConfig::maximum_paths,
                             "Forward packets over multiple paths|value: Number of "
                             "paths")),
         examples({"variance 2"},
-                 number_row(kMode,
+                 number_row(kEigrpMode,
                             "variance",
                             "1-128",
                             &EigrpConfig::variance,
                             "Control load balancing variance|value: Metric variance "
                             "multiplier")),
         examples({"maximum-prefix 1000"},
-                 number_row(kMode,
+                 number_row(kEigrpMode,
                             "maximum-prefix",
                             "1-4294967295",
                             &EigrpConfig::maximum_prefix,
@@ -534,21 +534,21 @@ Rows eigrp_rows() {
         weights_row(),
         active_time_row(),
         neighbor_row(),
-        flag_row(kMode,
+        flag_row(kEigrpMode,
                  "auto-summary",
                  &EigrpConfig::auto_summary,
                  "Enable automatic network number summarization"),
         router_id_row(),
         stub_row(),
-        flag_row(kMode,
+        flag_row(kEigrpMode,
                  "eigrp log-neighbor-changes",
                  &EigrpConfig::log_neighbor_changes,
                  "Enable/Disable IP-EIGRP neighbor logging"),
-        flag_row(kMode,
+        flag_row(kEigrpMode,
                  "eigrp log-neighbor-warnings",
                  &EigrpConfig::log_neighbor_warnings,
                  "Enable/Disable IP-EIGRP neighbor warnings"),
-        flag_row(kMode, "shutdown", &EigrpConfig::shutdown, "Shutdown protocol"),
+        flag_row(kEigrpMode, "shutdown", &EigrpConfig::shutdown, "Shutdown protocol"),
     };
 }
 

@@ -124,7 +124,7 @@ Row authentication_mode_row() {
     return row;
 }
 
-Row key_chain_row() {
+Row eigrp_key_chain_row() {
     auto row = eigrp(
         "ip authentication key-chain eigrp <asn:1-65535> <chain:WORD>",
         "Set authentication key-chain|chain: Name of key-chain|asn: Autonomous system number",
@@ -205,7 +205,7 @@ Rows eigrp_interface_rows() {
                    "Configures EIGRP next-hop-self"),
         bandwidth_row(),
         authentication_mode_row(),
-        key_chain_row(),
+        eigrp_key_chain_row(),
         summary_row(),
     };
 }

@@ -9,9 +9,9 @@ namespace {
 
 using config::EzvpnClient;
 
-constexpr Mode kMode = Mode::ezvpn;
+constexpr Mode kEzvpnMode = Mode::ezvpn;
 
-Row enter_row() {
+Row enter_ezvpn_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "crypto ipsec client ezvpn <name:WORD>",
@@ -27,13 +27,14 @@ Row enter_row() {
             return done();
         }
         clients.try_emplace(name);
-        session.enter({.mode = kMode, .name = name});
+        session.enter({.mode = kEzvpnMode, .name = name});
         return done();
     };
     row.write = [](Writer& out) {
         for (const auto& [name, client] : out.config().crypto.ezvpn_clients) {
             out.separator();
-            out.section("crypto ipsec client ezvpn " + quoted(name), {.mode = kMode, .name = name});
+            out.section("crypto ipsec client ezvpn " + quoted(name),
+                        {.mode = kEzvpnMode, .name = name});
         }
     };
     row.examples = {"crypto ipsec client ezvpn home"};
@@ -42,7 +43,7 @@ Row enter_row() {
 }
 
 Row connect_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kEzvpnMode,
             .pattern = "connect { auto | manual | acl <list:WORD> }",
             .help =
                 "Connect/disconnect the tunnel|auto: Connect automatically|manual: Connect on "
@@ -74,8 +75,8 @@ Row connect_row() {
     return row;
 }
 
-Row group_row() {
-    Row row{.mode = kMode,
+Row ezvpn_group_row() {
+    Row row{.mode = kEzvpnMode,
             .pattern = "group <name:WORD> key " + std::string(kPasswordWord),
             .help =
                 "Group Name|name: Group name|key: Pre-shared key of the group|0: Specifies an "
@@ -107,8 +108,8 @@ Row group_row() {
     return row;
 }
 
-Row mode_row() {
-    Row row{.mode = kMode,
+Row ezvpn_mode_row() {
+    Row row{.mode = kEzvpnMode,
             .pattern = "mode { client | network-extension | network-plus }",
             .help =
                 "Tunnel mode|client: Client mode|network-extension: Network extension "
@@ -138,8 +139,8 @@ Row mode_row() {
     return row;
 }
 
-Row peer_row() {
-    Row row{.mode = kMode,
+Row ezvpn_peer_row() {
+    Row row{.mode = kEzvpnMode,
             .pattern = "peer <name:WORD>",
             .help = "Allowed Encryption/Decryption peer|name: IP address or hostname of peer"};
     row.apply = [](ConfigSession& session, const Args& args) -> Result<void> {
@@ -169,9 +170,9 @@ Row peer_row() {
     return row;
 }
 
-Row username_row() {
+Row ezvpn_username_row() {
     Row row{
-        .mode = kMode,
+        .mode = kEzvpnMode,
         .pattern = "username <user:WORD> password " + std::string(kPasswordLine),
         .help =
             "Username|user: User name|password: Password|0: Specifies an UNENCRYPTED password will "
@@ -207,7 +208,7 @@ Row username_row() {
 
 Row xauth_row() {
     Row row{
-        .mode = kMode,
+        .mode = kEzvpnMode,
         .pattern = "xauth userid mode { local | interactive }",
         .help =
             "XAUTH parameters|userid: XAUTH user id|mode: Where the user id comes from|local: From "
@@ -229,13 +230,13 @@ Row xauth_row() {
 
 Rows ezvpn_rows() {
     return {
-        enter_row(),
+        enter_ezvpn_row(),
         connect_row(),
-        group_row(),
-        mode_row(),
-        peer_row(),
+        ezvpn_group_row(),
+        ezvpn_mode_row(),
+        ezvpn_peer_row(),
         examples({"acl 101"},
-                 text_row(kMode,
+                 text_row(kEzvpnMode,
                           "acl",
                           "WORD",
                           &EzvpnClient::acl,
@@ -243,12 +244,12 @@ Rows ezvpn_rows() {
         examples(
             {"idletime 600"},
             effect(Effect::later,
-                   number_row(kMode,
+                   number_row(kEzvpnMode,
                               "idletime",
                               "60-65535",
                               &EzvpnClient::idletime_s,
                               "Idle time after which the tunnel is torn down|value: Seconds"))),
-        username_row(),
+        ezvpn_username_row(),
         xauth_row(),
     };
 }

@@ -17,7 +17,7 @@ bool is_virtual(InterfaceType type) {
     return type == InterfaceType::loopback || type == InterfaceType::tunnel;
 }
 
-Row enter_row() {
+Row enter_interface_row() {
     Row row{.mode = Mode::global,
             .pattern = "interface <name:interface>",
             .help = "Select an interface to configure"};
@@ -110,7 +110,7 @@ Result<void> tunnel_keepalive(InterfaceConfig& interface, const Args& args) {
     return done();
 }
 
-Row keepalive_row() {
+Row interface_keepalive_row() {
     Row row{.mode = Mode::interface,
             .pattern = "keepalive [ <period:0-32767> [ <retries:1-255> ] ]",
             .help =
@@ -147,7 +147,7 @@ Row keepalive_row() {
     return row;
 }
 
-Row crypto_map_row() {
+Row interface_crypto_map_row() {
     auto row = text_row(Mode::interface,
                         "crypto map",
                         "WORD",
@@ -181,7 +181,9 @@ Row ezvpn_row() {
 }
 
 /// Lines of Ethernet drivers and switching paths, and of the interfaces that a virtual router lacks.
-Row kept(const std::string& pattern, const std::string& help, std::vector<std::string> lines) {
+Row kept_interface_row(const std::string& pattern,
+                       const std::string& help,
+                       std::vector<std::string> lines) {
     Row row{.mode = Mode::interface, .pattern = pattern, .help = help};
     row.apply = [identity = leading_words(pattern)](ConfigSession& session, const Args& args) {
         keep_line(session.object<InterfaceConfig>().kept, args, identity);
@@ -193,7 +195,7 @@ Row kept(const std::string& pattern, const std::string& help, std::vector<std::s
 }
 
 Row hardware(const std::string& pattern, const std::string& help, std::vector<std::string> lines) {
-    auto row = kept(pattern, help, std::move(lines));
+    auto row = kept_interface_row(pattern, help, std::move(lines));
     row.apply = [apply = row.apply](ConfigSession& session, const Args& args) -> Result<void> {
         const auto type = session.object<InterfaceConfig>().name.type;
         if (type < InterfaceType::bri || type == InterfaceType::null) {
@@ -238,66 +240,71 @@ Rows hardware_lines() {
 
 Rows kept_lines() {
     Rows rows{
-        kept("ip mroute-cache",
-             "Enable switching cache for incoming multicast packets",
-             {"no ip mroute-cache"}),
-        kept("ip route-cache [ cef | flow | policy | same-interface | distributed ]",
-             "Enable fast-switching cache for outgoing packets",
-             {"no ip route-cache", "ip route-cache flow"}),
-        kept("ip virtual-reassembly [ <what:LINE> ]",
-             "Enable IP Virtual Reassembly",
-             {"ip virtual-reassembly"}),
-        kept("ip split-horizon", "Perform split horizon", {"no ip split-horizon"}),
-        kept("qos pre-classify",
-             "Enable QoS classification before packets are tunnel encapsulated",
-             {"qos pre-classify"}),
-        kept("ip pim <what:LINE>", "PIM interface commands", {"ip pim sparse-mode"}),
-        kept("ip igmp <what:LINE>", "IGMP interface commands", {"ip igmp version 2"}),
-        kept("ip rip <what:LINE>", "Router Information Protocol", {"ip rip send version 2"}),
-        kept("ip ospf <what:LINE>", "OSPF interface commands", {"ip ospf network broadcast"}),
-        kept("ip flow { ingress | egress }", "NetFlow related commands", {"ip flow ingress"}),
-        kept("ip accounting [ <what:LINE> ]",
-             "Enable IP accounting on this interface",
-             {"ip accounting"}),
-        kept("ip inspect <what:LINE>", "Apply inspect name", {"ip inspect fw out"}),
-        kept("ipv6 <what:LINE>", "IPv6 interface subcommands", {"ipv6 enable"}),
-        kept("cdp <what:LINE>", "CDP interface subcommands", {"no cdp enable"}),
-        kept("mop <what:LINE>", "DEC MOP server commands", {"no mop enabled"}),
-        kept("snmp <what:LINE>", "Modify SNMP interface parameters", {"snmp trap link-status"}),
-        kept("hold-queue <length:0-65535> { in | out }",
-             "Set hold queue depth",
-             {"hold-queue 100 out"}),
-        kept("tx-ring-limit <limit:1-32767>",
-             "Configure PA level transmit ring limit",
-             {"tx-ring-limit 10"}),
-        kept("carrier-delay <delay:LINE>",
-             "Specify delay for interface transitions",
-             {"carrier-delay 2"}),
-        kept("logging event <what:LINE>",
-             "Configure interface logging events",
-             {"logging event link-status"}),
-        kept("service-policy { input | output } <policy:WORD>",
-             "Configure QoS Service Policy",
-             {"service-policy output voice"}),
-        kept("standby <what:LINE>",
-             "HSRP interface configuration commands",
-             {"standby 1 ip 10.0.0.1"}),
-        kept("media-type <what:LINE>", "Interface media type", {"media-type 100BaseX"}),
-        kept(
+        kept_interface_row("ip mroute-cache",
+                           "Enable switching cache for incoming multicast packets",
+                           {"no ip mroute-cache"}),
+        kept_interface_row("ip route-cache [ cef | flow | policy | same-interface | distributed ]",
+                           "Enable fast-switching cache for outgoing packets",
+                           {"no ip route-cache", "ip route-cache flow"}),
+        kept_interface_row("ip virtual-reassembly [ <what:LINE> ]",
+                           "Enable IP Virtual Reassembly",
+                           {"ip virtual-reassembly"}),
+        kept_interface_row("ip split-horizon", "Perform split horizon", {"no ip split-horizon"}),
+        kept_interface_row("qos pre-classify",
+                           "Enable QoS classification before packets are tunnel encapsulated",
+                           {"qos pre-classify"}),
+        kept_interface_row("ip pim <what:LINE>", "PIM interface commands", {"ip pim sparse-mode"}),
+        kept_interface_row("ip igmp <what:LINE>", "IGMP interface commands", {"ip igmp version 2"}),
+        kept_interface_row(
+            "ip rip <what:LINE>", "Router Information Protocol", {"ip rip send version 2"}),
+        kept_interface_row(
+            "ip ospf <what:LINE>", "OSPF interface commands", {"ip ospf network broadcast"}),
+        kept_interface_row(
+            "ip flow { ingress | egress }", "NetFlow related commands", {"ip flow ingress"}),
+        kept_interface_row("ip accounting [ <what:LINE> ]",
+                           "Enable IP accounting on this interface",
+                           {"ip accounting"}),
+        kept_interface_row("ip inspect <what:LINE>", "Apply inspect name", {"ip inspect fw out"}),
+        kept_interface_row("ipv6 <what:LINE>", "IPv6 interface subcommands", {"ipv6 enable"}),
+        kept_interface_row("cdp <what:LINE>", "CDP interface subcommands", {"no cdp enable"}),
+        kept_interface_row("mop <what:LINE>", "DEC MOP server commands", {"no mop enabled"}),
+        kept_interface_row(
+            "snmp <what:LINE>", "Modify SNMP interface parameters", {"snmp trap link-status"}),
+        kept_interface_row("hold-queue <length:0-65535> { in | out }",
+                           "Set hold queue depth",
+                           {"hold-queue 100 out"}),
+        kept_interface_row("tx-ring-limit <limit:1-32767>",
+                           "Configure PA level transmit ring limit",
+                           {"tx-ring-limit 10"}),
+        kept_interface_row("carrier-delay <delay:LINE>",
+                           "Specify delay for interface transitions",
+                           {"carrier-delay 2"}),
+        kept_interface_row("logging event <what:LINE>",
+                           "Configure interface logging events",
+                           {"logging event link-status"}),
+        kept_interface_row("service-policy { input | output } <policy:WORD>",
+                           "Configure QoS Service Policy",
+                           {"service-policy output voice"}),
+        kept_interface_row("standby <what:LINE>",
+                           "HSRP interface configuration commands",
+                           {"standby 1 ip 10.0.0.1"}),
+        kept_interface_row(
+            "media-type <what:LINE>", "Interface media type", {"media-type 100BaseX"}),
+        kept_interface_row(
             "fair-queue [ <what:LINE> ]", "Enable Fair Queuing on an Interface", {"no fair-queue"}),
-        kept("max-reserved-bandwidth <percent:1-100>",
-             "Maximum Reservable Bandwidth on an Interface",
-             {"max-reserved-bandwidth 80"}),
-        kept("random-detect [ <what:LINE> ]",
-             "Enable Weighted Random Early Detection (WRED) on an "
-             "Interface",
-             {"random-detect"}),
-        kept("traffic-shape <what:LINE>",
-             "Enable Traffic Shaping on an Interface or Sub-Interface",
-             {"traffic-shape rate 64000"}),
-        kept("encapsulation <what:LINE>",
-             "Set encapsulation type for an interface",
-             {"encapsulation ppp"}),
+        kept_interface_row("max-reserved-bandwidth <percent:1-100>",
+                           "Maximum Reservable Bandwidth on an Interface",
+                           {"max-reserved-bandwidth 80"}),
+        kept_interface_row("random-detect [ <what:LINE> ]",
+                           "Enable Weighted Random Early Detection (WRED) on an "
+                           "Interface",
+                           {"random-detect"}),
+        kept_interface_row("traffic-shape <what:LINE>",
+                           "Enable Traffic Shaping on an Interface or Sub-Interface",
+                           {"traffic-shape rate 64000"}),
+        kept_interface_row("encapsulation <what:LINE>",
+                           "Set encapsulation type for an interface",
+                           {"encapsulation ppp"}),
     };
     rows.front().write = [](Writer& out) {
         for (const auto& line : out.object<InterfaceConfig>().kept) {
@@ -328,7 +335,7 @@ Rows port_rows() {
                           {"auto", "10", "100", "1000"},
                           &InterfaceConfig::speed,
                           "Configure speed operation.")),
-        keepalive_row(),
+        interface_keepalive_row(),
         examples({"load-interval 30"},
                  number_row(
                      Mode::interface,
@@ -348,7 +355,7 @@ Rows port_rows() {
 
 Rows crypto_rows() {
     return {
-        crypto_map_row(),
+        interface_crypto_map_row(),
         ezvpn_row(),
         choice_row(
             Mode::interface,
@@ -369,7 +376,7 @@ Rows crypto_rows() {
 
 Rows interface_rows() {
     Rows rows{
-        enter_row(),
+        enter_interface_row(),
         examples(
             {"description Outside interface"},
             text_row(Mode::interface,

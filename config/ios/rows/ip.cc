@@ -37,7 +37,7 @@ Row arp_row() {
     return at(Place::arp, std::move(row));
 }
 
-Row pool_row() {
+Row local_pool_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "ip local pool <name:WORD> <first:A.B.C.D> [ <last:A.B.C.D> ]",
@@ -93,7 +93,7 @@ Row pool_row() {
 }  // namespace
 
 Rows ip_rows() {
-    return {pool_row(), arp_row()};
+    return {local_pool_row(), arp_row()};
 }
 
 }  // namespace viaduct::ios

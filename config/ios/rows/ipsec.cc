@@ -154,7 +154,7 @@ Row transform_set_row() {
     return at(Place::transform_sets, std::move(row));
 }
 
-Row mode_row() {
+Row transform_mode_row() {
     Row row{.mode = Mode::transform_set,
             .pattern = "mode { tunnel | transport [ require ] }",
             .help =
@@ -350,7 +350,7 @@ Rows ipsec_rows() {
                     "Match inbound SPI to outbound SPI for IPsec aware NAT")),
         ctcp_row(),
         transform_set_row(),
-        mode_row(),
+        transform_mode_row(),
         profile_row(),
     };
 }

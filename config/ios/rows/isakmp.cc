@@ -116,7 +116,7 @@ Row hash_row() {
     return row;
 }
 
-Row authentication_row() {
+Row policy_authentication_row() {
     Row row{.mode = Mode::isakmp_policy,
             .pattern = "authentication { pre-share | rsa-sig | rsa-encr }",
             .help =
@@ -146,7 +146,7 @@ Row authentication_row() {
     return row;
 }
 
-Row group_row() {
+Row policy_group_row() {
     Row row{
         .mode = Mode::isakmp_policy,
         .pattern = "group { 1 | 2 | 5 | 14 | 15 | 16 | 19 | 20 | 21 }",
@@ -237,7 +237,7 @@ std::string peer_text(const PreSharedKey& key) {
     return "address " + key.address.to_string() + mask;
 }
 
-Row key_row() {
+Row preshared_key_row() {
     const std::string peer = "{ address <a:A.B.C.D> [ <m:mask> ] | hostname <host:WORD> }";
     Row row{
         .mode = Mode::global,
@@ -307,7 +307,7 @@ Row keyring_key_row() {
     return row;
 }
 
-Row keepalive_row() {
+Row isakmp_keepalive_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "crypto isakmp keepalive " + std::string(kKeepalivePattern),
@@ -331,7 +331,7 @@ Row keepalive_row() {
     return at(Place::isakmp, std::move(row));
 }
 
-Row peer_row() {
+Row isakmp_peer_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "crypto isakmp peer { address <a:A.B.C.D> | hostname <host:WORD> }",
@@ -434,7 +434,7 @@ Rows global_rows() {
                       "the interface for the identity|hostname: Use the hostname of the "
                       "router for the identity|dn: Use the distinguished name of the router "
                       "cert for the identity")),
-        keepalive_row(),
+        isakmp_keepalive_row(),
         at(Place::isakmp,
            examples(
                {"crypto isakmp nat keepalive 20"},
@@ -464,7 +464,7 @@ Rows global_rows() {
                     "crypto isakmp invalid-spi-recovery",
                     &CryptoConfig::invalid_spi_recovery,
                     "Initiate IKE and send Invalid SPI Notify")),
-        peer_row(),
+        isakmp_peer_row(),
         peer_password_row(),
         peer_endpoint_row(),
         at(Place::isakmp,
@@ -535,8 +535,8 @@ Rows isakmp_rows() {
         policy_row(),
         encryption_row(),
         hash_row(),
-        authentication_row(),
-        group_row(),
+        policy_authentication_row(),
+        policy_group_row(),
         examples({"lifetime 3600"},
                  number_row(Mode::isakmp_policy,
                             "lifetime",
@@ -544,7 +544,7 @@ Rows isakmp_rows() {
                             &IsakmpPolicy::lifetime_s,
                             "Set lifetime for ISAKMP security association|value: "
                             "lifetime in seconds")),
-        key_row(),
+        preshared_key_row(),
     };
     auto more = global_rows();
     std::move(more.begin(), more.end(), std::back_inserter(rows));

@@ -12,9 +12,9 @@ using config::ConfigMode;
 using config::IdentityMatch;
 using config::IsakmpProfile;
 
-constexpr Mode kMode = Mode::isakmp_profile;
+constexpr Mode kProfileMode = Mode::isakmp_profile;
 
-Row enter_row() {
+Row enter_profile_row() {
     Row row{.mode = Mode::global,
             .pattern = "crypto isakmp profile <name:WORD>",
             .help = "Define ISAKMP Profiles|name: Name of the profile"};
@@ -33,12 +33,13 @@ Row enter_row() {
             }
             profiles.emplace_back(name, IsakmpProfile{});
         }
-        session.enter({.mode = kMode, .name = name});
+        session.enter({.mode = kProfileMode, .name = name});
         return done();
     };
     row.write = [](Writer& out) {
         for (const auto& [name, profile] : out.config().crypto.profiles) {
-            out.section("crypto isakmp profile " + quoted(name), {.mode = kMode, .name = name});
+            out.section("crypto isakmp profile " + quoted(name),
+                        {.mode = kProfileMode, .name = name});
         }
     };
     row.examples = {"crypto isakmp profile VPNclient"};
@@ -93,7 +94,7 @@ std::string match_text(const IdentityMatch& match) {
 
 Row match_row() {
     Row row{
-        .mode = kMode,
+        .mode = kProfileMode,
         .pattern =
             "match identity { address <a:A.B.C.D> [ <m:mask> ] | group <text:WORD> | host domain "
             "<text:WORD> | host <text:WORD> | user domain <text:WORD> | user <text:WORD> }",
@@ -130,7 +131,7 @@ Row match_row() {
 }
 
 Row self_identity_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kProfileMode,
             .pattern = "self-identity { address | fqdn | user-fqdn <user:WORD> }",
             .help =
                 "Specify the identity to use for local router|address: Use the IP address of the "
@@ -159,7 +160,7 @@ Row self_identity_row() {
 
 Row configuration_row() {
     Row row{
-        .mode = kMode,
+        .mode = kProfileMode,
         .pattern = "client configuration address { respond | initiate }",
         .help =
             "Set mode configuration|respond: Respond to ISAKMP configuration requests|initiate: "
@@ -180,9 +181,9 @@ Row configuration_row() {
     return row;
 }
 
-Row keepalive_row() {
+Row profile_keepalive_row() {
     Row row{
-        .mode = kMode,
+        .mode = kProfileMode,
         .pattern = "keepalive <seconds:10-3600> [ retry <again:2-60> ] [ periodic | on-demand ]",
         .help = "Set a keepalive interval for use with IOS peers|retry: Interval between retries" +
                 std::string(kKeepaliveHelp)};
@@ -209,7 +210,7 @@ Row keepalive_row() {
 Row list_row(const std::string& words,
              std::string IsakmpProfile::* field,
              const std::string& help) {
-    auto row = text_row(kMode, words, "WORD", field, help + "|text: Named list");
+    auto row = text_row(kProfileMode, words, "WORD", field, help + "|text: Named list");
     row.examples = {words + " clientauth"};
     return row;
 }
@@ -239,15 +240,15 @@ std::vector<std::string_view> config_mode_words(ConfigMode mode) {
 
 Rows isakmp_profile_rows() {
     return {
-        enter_row(),
+        enter_profile_row(),
         examples({"description LAN-to-LAN for spoke router(s) connection"},
-                 text_row(kMode,
+                 text_row(kProfileMode,
                           "description",
                           "LINE",
                           &IsakmpProfile::description,
                           "Specify a description of this profile|text: Text")),
         examples({"keyring spokes"},
-                 text_row(kMode,
+                 text_row(kProfileMode,
                           "keyring",
                           "WORD",
                           &IsakmpProfile::keyring,
@@ -262,8 +263,8 @@ Rows isakmp_profile_rows() {
                  "Set ISAKMP authorization list"),
         list_row("accounting", &IsakmpProfile::accounting_list, "Enable accounting"),
         configuration_row(),
-        keepalive_row(),
-        flag_row(kMode,
+        profile_keepalive_row(),
+        flag_row(kProfileMode,
                  "initiate mode aggressive",
                  &IsakmpProfile::initiate_aggressive,
                  "Initiate aggressive mode"),

@@ -24,7 +24,7 @@ std::string_view kind_word(LineConfig::Kind kind) {
     return "";
 }
 
-Row enter_row() {
+Row enter_line_row() {
     Row row{
         .mode = Mode::global,
         .pattern =
@@ -191,7 +191,9 @@ Row access_class_row() {
     return row;
 }
 
-Row kept(const std::string& pattern, const std::string& help, std::vector<std::string> lines) {
+Row kept_line_row(const std::string& pattern,
+                  const std::string& help,
+                  std::vector<std::string> lines) {
     Row row{.mode = Mode::line, .pattern = pattern, .help = help};
     row.apply = [identity = leading_words(pattern)](ConfigSession& session, const Args& args) {
         keep_line(session.object<LineConfig>().kept, args, identity);
@@ -215,7 +217,7 @@ Row kept_writer(Row row) {
 
 Rows line_rows() {
     Rows rows{
-        enter_row(),
+        enter_line_row(),
         exec_timeout_row(),
         privilege_row(),
         password_row(),
@@ -239,35 +241,36 @@ Rows line_rows() {
                             &LineConfig::width,
                             "Set width of the display terminal|value: Number of "
                             "characters on a screen line")),
-        kept_writer(kept("transport preferred <protocols:LINE>",
-                         "Specify the preferred protocol to use",
-                         {"transport preferred all", "transport preferred none"})),
-        kept("transport input <protocols:LINE>",
-             "Define which protocols to use when connecting to the "
-             "terminal server",
-             {"transport input all", "transport input telnet ssh"}),
-        kept("transport output <protocols:LINE>",
-             "Define which protocols to use for outgoing connections",
-             {"transport output all"}),
-        kept("escape-character <character:LINE>",
-             "Change the current line's escape character",
-             {"escape-character 27"}),
-        kept("stopbits { 1 | 1.5 | 2 }", "Set async line stop bits", {"stopbits 1"}),
-        kept("speed <bps:0-4294967295>", "Set the transmit and receive speeds", {"speed 9600"}),
-        kept("flowcontrol { none | software | hardware }",
-             "Set the flow control",
-             {"flowcontrol hardware"}),
-        kept("modem <what:LINE>", "Configure the Modem Control Lines", {"modem InOut"}),
-        kept("exec", "Configure EXEC", {"no exec"}),
-        kept("history [ size <lines:0-256> ]",
-             "Enable and control the command history function",
-             {"history size 100"}),
-        kept("session-timeout <minutes:0-35791>",
-             "Set interval for closing connection when there is no "
-             "input traffic",
-             {"session-timeout 10"}),
-        kept("monitor", "Copy debug output to the current terminal line", {"monitor"}),
-        kept("rotary <group:0-127>", "Add line to a rotary group", {"rotary 1"}),
+        kept_writer(kept_line_row("transport preferred <protocols:LINE>",
+                                  "Specify the preferred protocol to use",
+                                  {"transport preferred all", "transport preferred none"})),
+        kept_line_row("transport input <protocols:LINE>",
+                      "Define which protocols to use when connecting to the "
+                      "terminal server",
+                      {"transport input all", "transport input telnet ssh"}),
+        kept_line_row("transport output <protocols:LINE>",
+                      "Define which protocols to use for outgoing connections",
+                      {"transport output all"}),
+        kept_line_row("escape-character <character:LINE>",
+                      "Change the current line's escape character",
+                      {"escape-character 27"}),
+        kept_line_row("stopbits { 1 | 1.5 | 2 }", "Set async line stop bits", {"stopbits 1"}),
+        kept_line_row(
+            "speed <bps:0-4294967295>", "Set the transmit and receive speeds", {"speed 9600"}),
+        kept_line_row("flowcontrol { none | software | hardware }",
+                      "Set the flow control",
+                      {"flowcontrol hardware"}),
+        kept_line_row("modem <what:LINE>", "Configure the Modem Control Lines", {"modem InOut"}),
+        kept_line_row("exec", "Configure EXEC", {"no exec"}),
+        kept_line_row("history [ size <lines:0-256> ]",
+                      "Enable and control the command history function",
+                      {"history size 100"}),
+        kept_line_row("session-timeout <minutes:0-35791>",
+                      "Set interval for closing connection when there is no "
+                      "input traffic",
+                      {"session-timeout 10"}),
+        kept_line_row("monitor", "Copy debug output to the current terminal line", {"monitor"}),
+        kept_line_row("rotary <group:0-127>", "Add line to a rotary group", {"rotary 1"}),
     };
     return rows;
 }

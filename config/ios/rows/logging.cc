@@ -146,7 +146,7 @@ Row trap_row() {
     return at(Place::logging_remote, std::move(row));
 }
 
-Row host_row(const std::string& words, bool writes) {
+Row logging_host_row(const std::string& words, bool writes) {
     Row row{.mode = Mode::global,
             .pattern = words + " <address:A.B.C.D>",
             .help = "Set syslog server IP address|address: IP address of the syslog server"};
@@ -196,7 +196,7 @@ Row facility_row() {
     return at(Place::logging_remote, std::move(row));
 }
 
-Row source_row() {
+Row logging_source_row() {
     Row row{.mode = Mode::global,
             .pattern = "logging source-interface <interface:interface>",
             .help = "Specify interface for source address in logging transactions"};
@@ -306,10 +306,10 @@ Rows logging_rows() {
             "monitor", &LoggingConfig::monitor, "Set terminal line (monitor) logging parameters"),
         trap_row(),
         facility_row(),
-        source_row(),
+        logging_source_row(),
         class_row(),
-        host_row("logging host", true),
-        host_row("logging", false),
+        logging_host_row("logging host", true),
+        logging_host_row("logging", false),
     };
     for (std::size_t i = 0; i < config::kEventClasses; ++i) {
         rows.push_back(event_row(static_cast<config::EventClass>(i)));

@@ -16,7 +16,7 @@ using config::NatTimeouts;
 
 constexpr std::size_t kMaxRules = 16384;
 
-Row pool_row() {
+Row nat_pool_row() {
     Row row{
         .mode = Mode::global,
         .pattern =
@@ -282,7 +282,7 @@ Row static_row() {
 }
 
 /// "/24" is a WORD; it is read here.
-Row network_row() {
+Row nat_network_row() {
     Row row{
         .mode = Mode::global,
         .pattern =
@@ -317,9 +317,9 @@ Row network_row() {
 
 Rows nat_rows() {
     Rows rows = timeout_rows();
-    rows.push_back(pool_row());
+    rows.push_back(nat_pool_row());
     rows.push_back(dynamic_row());
-    rows.push_back(network_row());
+    rows.push_back(nat_network_row());
     rows.push_back(static_row());
     return rows;
 }

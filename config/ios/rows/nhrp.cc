@@ -23,7 +23,7 @@ Row nhrp(Row row) {
     return row;
 }
 
-Row authentication_row() {
+Row nhrp_authentication_row() {
     Row row{.mode = Mode::interface,
             .pattern = "ip nhrp authentication <text:WORD>",
             .help = "Authentication string|text: NHRP authentication string (1 to 8 characters)"};
@@ -83,7 +83,7 @@ Row multicast_row() {
     return nhrp(std::move(row));
 }
 
-Row map_row() {
+Row nhrp_map_row() {
     Row row{
         .mode = Mode::interface,
         .pattern = "ip nhrp map <address:A.B.C.D> [ <mask:mask> ] <nbma:A.B.C.D>",
@@ -128,7 +128,7 @@ Row map_row() {
     return nhrp(std::move(row));
 }
 
-Row server_row() {
+Row nhrp_server_row() {
     Row row{
         .mode = Mode::interface,
         .pattern =
@@ -247,9 +247,9 @@ Row max_send_row() {
 
 Rows nhrp_rows() {
     return {
-        authentication_row(),
+        nhrp_authentication_row(),
         multicast_row(),
-        map_row(),
+        nhrp_map_row(),
         nhrp(examples({"ip nhrp network-id 1"},
                       number_row(Mode::interface,
                                  "ip nhrp network-id",
@@ -262,7 +262,7 @@ Rows nhrp_rows() {
                                  "1-65535",
                                  &NhrpConfig::holdtime_s,
                                  "Advertised holdtime|value: Number of seconds"))),
-        server_row(),
+        nhrp_server_row(),
         cluster_row(),
         nhrp(examples(
             {"ip nhrp nhs fallback 60"},

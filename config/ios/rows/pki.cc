@@ -7,9 +7,9 @@ namespace {
 
 using config::Trustpoint;
 
-constexpr Mode kMode = Mode::trustpoint;
+constexpr Mode kTrustpointMode = Mode::trustpoint;
 
-Row enter_row(const std::string& words, bool writes) {
+Row enter_trustpoint_row(const std::string& words, bool writes) {
     Row row{.mode = Mode::global,
             .pattern = words + " <name:WORD>",
             .help =
@@ -25,14 +25,14 @@ Row enter_row(const std::string& words, bool writes) {
             return done();
         }
         trustpoints.try_emplace(name);
-        session.enter({.mode = kMode, .name = name});
+        session.enter({.mode = kTrustpointMode, .name = name});
         return done();
     };
     if (writes) {
         row.write = [words](Writer& out) {
             for (const auto& [name, trustpoint] : out.config().crypto.trustpoints) {
                 out.separator();
-                out.section(words + " " + quoted(name), {.mode = kMode, .name = name});
+                out.section(words + " " + quoted(name), {.mode = kTrustpointMode, .name = name});
             }
         };
     }
@@ -47,7 +47,7 @@ Row field(const std::string& words,
           const std::string& help,
           const std::string& example,
           Effect does = Effect::acted_on) {
-    auto row = text_row(kMode, words, kind, member, help);
+    auto row = text_row(kTrustpointMode, words, kind, member, help);
     row.examples = {example};
     row.effect = does;
     return row;
@@ -57,8 +57,8 @@ Row field(const std::string& words,
 
 Rows pki_rows() {
     return {
-        enter_row("crypto pki trustpoint", true),
-        enter_row("crypto ca trustpoint", false),
+        enter_trustpoint_row("crypto pki trustpoint", true),
+        enter_trustpoint_row("crypto ca trustpoint", false),
         field("enrollment",
               "LINE",
               &Trustpoint::enrollment,

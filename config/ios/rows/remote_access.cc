@@ -10,9 +10,9 @@ namespace {
 
 using config::ClientGroup;
 
-constexpr Mode kMode = Mode::client_group;
+constexpr Mode kGroupMode = Mode::client_group;
 
-Row enter_row() {
+Row enter_group_row() {
     Row row{.mode = Mode::global,
             .pattern = "crypto isakmp client configuration group <name:WORD>",
             .help =
@@ -30,14 +30,14 @@ Row enter_row() {
             return failure("Client groups: limit of 4096");
         }
         groups.try_emplace(name);
-        session.enter({.mode = kMode, .name = name});
+        session.enter({.mode = kGroupMode, .name = name});
         return done();
     };
     row.write = [](Writer& out) {
         for (const auto& [name, group] : out.config().crypto.client_groups) {
             out.separator();
             out.section("crypto isakmp client configuration group " + quoted(name),
-                        {.mode = kMode, .name = name});
+                        {.mode = kGroupMode, .name = name});
         }
     };
     row.examples = {"crypto isakmp client configuration group testgroup"};
@@ -45,8 +45,8 @@ Row enter_row() {
     return at(Place::client_groups, std::move(row));
 }
 
-Row key_row() {
-    Row row{.mode = kMode,
+Row group_key_row() {
+    Row row{.mode = kGroupMode,
             .pattern = "key " + std::string(kPasswordLine),
             .help =
                 "pre-shared key/IKE password|0: Specifies an UNENCRYPTED password will follow|7: "
@@ -79,7 +79,7 @@ Row key_row() {
 Row servers_row(const std::string& word,
                 std::vector<Ipv4Address> ClientGroup::* field,
                 const std::string& help) {
-    Row row{.mode = kMode,
+    Row row{.mode = kGroupMode,
             .pattern = word + " <first:A.B.C.D> [ <second:A.B.C.D> ]",
             .help = help + "|first: Server address|second: Secondary server address"};
     row.apply = [field](ConfigSession& session, const Args& args) {
@@ -111,7 +111,7 @@ Row words_row(const std::string& words,
               std::vector<std::string> ClientGroup::* field,
               std::size_t limit,
               const std::string& help) {
-    Row row{.mode = kMode, .pattern = words + " <text:WORD>", .help = help};
+    Row row{.mode = kGroupMode, .pattern = words + " <text:WORD>", .help = help};
     row.apply = [field, limit](ConfigSession& session, const Args& args) -> Result<void> {
         auto& list = session.object<ClientGroup>().*field;
         if (args.negated() && !args.has("text")) {
@@ -136,7 +136,7 @@ Row words_row(const std::string& words,
 }
 
 Row netmask_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kGroupMode,
             .pattern = "netmask <mask:mask>",
             .help = "netmask used by the client for local connectivity|mask: Netmask"};
     row.apply = [](ConfigSession& session, const Args& args) {
@@ -157,7 +157,7 @@ Row netmask_row() {
 }
 
 Row banner_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kGroupMode,
             .pattern = "banner <text:LINE>",
             .help =
                 "Specify mode config banner|text: c banner-text c, where 'c' is a delimiting "
@@ -188,7 +188,7 @@ Row banner_row() {
 }
 
 Row restrict_row() {
-    Row row{.mode = kMode,
+    Row row{.mode = kGroupMode,
             .pattern = "access-restrict <interface:interface>",
             .help = "Restrict clients in this group to an interface"};
     row.apply = [](ConfigSession& session, const Args& args) {
@@ -216,25 +216,25 @@ Row restrict_row() {
 
 Rows remote_access_rows() {
     return {
-        enter_row(),
-        key_row(),
+        enter_group_row(),
+        group_key_row(),
         servers_row("dns", &ClientGroup::dns, "DNS Addresses"),
         servers_row("wins", &ClientGroup::wins, "WINS Addresses"),
         examples({"domain cisco.com"},
-                 text_row(kMode,
+                 text_row(kGroupMode,
                           "domain",
                           "WORD",
                           &ClientGroup::domain,
                           "Set default domain name to send to client|text: Domain "
                           "name")),
         examples({"pool ippool"},
-                 text_row(kMode,
+                 text_row(kGroupMode,
                           "pool",
                           "WORD",
                           &ClientGroup::pool,
                           "Set name of address pool|text: Pool name")),
         examples({"acl 150"},
-                 text_row(kMode,
+                 text_row(kGroupMode,
                           "acl",
                           "WORD",
                           &ClientGroup::acl,
@@ -245,16 +245,16 @@ Rows remote_access_rows() {
                            &ClientGroup::split_dns,
                            10,
                            "DNS name to append for resolution|text: Domain")),
-        flag_row(kMode,
+        flag_row(kGroupMode,
                  "save-password",
                  &ClientGroup::save_password,
                  "Allows remote client to save XAUTH password"),
-        flag_row(kMode, "group-lock", &ClientGroup::group_lock, "Enforce group lock feature"),
-        flag_row(kMode,
+        flag_row(kGroupMode, "group-lock", &ClientGroup::group_lock, "Enforce group lock feature"),
+        flag_row(kGroupMode,
                  "include-local-lan",
                  &ClientGroup::include_local_lan,
                  "Enable Local LAN Access with no split tunnel"),
-        flag_row(kMode, "pfs", &ClientGroup::pfs, "The client should propose PFS"),
+        flag_row(kGroupMode, "pfs", &ClientGroup::pfs, "The client should propose PFS"),
         restrict_row(),
         examples({"backup-gateway 10.0.0.9"},
                  words_row("backup-gateway",
@@ -262,25 +262,25 @@ Rows remote_access_rows() {
                            10,
                            "Backup Gateway|text: IP address or hostname")),
         examples({"max-users 100"},
-                 number_row(kMode,
+                 number_row(kGroupMode,
                             "max-users",
                             "1-5000",
                             &ClientGroup::max_users,
                             "Maximum number of users for this group|value: Users")),
         examples({"max-logins 2"},
-                 number_row(kMode,
+                 number_row(kGroupMode,
                             "max-logins",
                             "1-10",
                             &ClientGroup::max_logins,
                             "Maximum simultaneous logins for users in this group|value: "
                             "Logins")),
         // The concentrator's group parameters, in the appliances' words; IOS has none.
-        flag_row(kMode,
+        flag_row(kGroupMode,
                  "ipsec-udp enable",
                  &ClientGroup::ipsec_udp,
                  "Cisco's IPsec over UDP for clients without NAT-T|enable: Allow it"),
         examples({"ipsec-udp-port 10001"},
-                 number_row(kMode,
+                 number_row(kGroupMode,
                             "ipsec-udp-port",
                             "4001-49151",
                             &ClientGroup::ipsec_udp_port,

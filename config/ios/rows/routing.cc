@@ -135,7 +135,7 @@ Row key_chain_row() {
     return at(Place::key_chains, std::move(row));
 }
 
-Row key_row() {
+Row chain_key_row() {
     Row row{.mode = Mode::key_chain,
             .pattern = "key <id:0-2147483647>",
             .help = "Configure a key|id: Key identifier"};
@@ -200,7 +200,7 @@ Row key_string_row() {
 }  // namespace
 
 Rows routing_rows() {
-    return {route_row(), key_chain_row(), key_row(), key_string_row()};
+    return {route_row(), key_chain_row(), chain_key_row(), key_string_row()};
 }
 
 }  // namespace viaduct::ios

@@ -373,7 +373,7 @@ Row name_server_row() {
     return at(Place::domain, std::move(row));
 }
 
-Row host_row() {
+Row ip_host_row() {
     Row row{
         .mode = Mode::global,
         .pattern = "ip host <name:WORD> <address:A.B.C.D>",
@@ -475,7 +475,7 @@ Rows system_rows() {
         domain_name_row("ip domain name", true),
         domain_name_row("ip domain-name", false),
         name_server_row(),
-        host_row(),
+        ip_host_row(),
         banner_row("exec", &SystemConfig::banner_exec, "Set EXEC process creation banner"),
         banner_row("login", &SystemConfig::banner_login, "Set login banner"),
         motd_row(),

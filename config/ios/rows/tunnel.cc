@@ -24,7 +24,7 @@ Row tunnel(Row row) {
     return row;
 }
 
-Row source_row() {
+Row tunnel_source_row() {
     Row row{.mode = Mode::interface,
             .pattern = "tunnel source { <address:A.B.C.D> | <interface:interface> }",
             .help = "source of tunnel packets|address: IP address"};
@@ -80,7 +80,7 @@ Row destination_row() {
     return tunnel(std::move(row));
 }
 
-Row mode_row() {
+Row tunnel_mode_row() {
     Row row{.mode = Mode::interface,
             .pattern = "tunnel mode { gre { ip | multipoint } | ipsec ipv4 }",
             .help =
@@ -152,8 +152,8 @@ Row protection_row() {
 
 Rows tunnel_rows() {
     return {
-        source_row(),
-        mode_row(),
+        tunnel_source_row(),
+        tunnel_mode_row(),
         destination_row(),
         tunnel(examples({"tunnel key 0", "tunnel key 4294967295"},
                         number_row(Mode::interface,

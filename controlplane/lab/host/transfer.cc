@@ -246,7 +246,7 @@ public:
 
     void start(TimePoint) override {
         const auto& mine = host_.ip().address();
-        const auto& mac = host_.ip().mac().octets();
+        const auto mac = host_.ip().mac().octets();
         print(fmt::format(
             "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {}\n    link/ether {:02x} brd "
             "ff:ff:ff:ff:ff:ff\n",

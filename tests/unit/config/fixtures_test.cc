@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/ios/parser.h"
+#include "tests/unit/config/refused_lines.h"
 
 namespace fs = std::filesystem;
 using namespace viaduct;
@@ -29,16 +30,6 @@ std::optional<std::string> fixture(const std::string& name) {
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
-}
-
-std::string refused_lines(const ios::LoadResult& result) {
-    std::string out;
-    for (const auto& problem : result.problems) {
-        if (problem.kind == LineProblem::Kind::error) {
-            out += ios::problem_text(problem);
-        }
-    }
-    return out;
 }
 
 const char* const kAll[] = {"crypto-map-order.cfg",

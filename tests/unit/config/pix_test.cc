@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/unit/config/refused_lines.h"
+
 using namespace viaduct;
 using ios::LineProblem;
 
@@ -19,14 +21,6 @@ const std::string kDocument =
     "nat (inside) 1 0.0.0.0 0.0.0.0 0 0\nroute outside 0.0.0.0 0.0.0.0 171.69.88.1 1\n"
     "http server enable\nhttp 10.10.10.2 255.255.255.255 inside\n"
     "Cryptochecksum:6990adf6e0e2800ed409ae7364eccc9d\n: end\n";
-
-std::string refused_lines(const ios::LoadResult& loaded) {
-    std::string out;
-    for (const auto& problem : loaded.problems) {
-        out += problem.kind == LineProblem::Kind::error ? ios::problem_text(problem) : "";
-    }
-    return out;
-}
 
 /// The document's configuration with more lines before its checksum.
 std::string with(const std::string& lines) {

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/ios/writer.h"
+#include "tests/has.h"
 #include "tests/unit/console/fake_host.h"
 
 using namespace viaduct;
@@ -11,16 +12,12 @@ using Status = Shell::Status;
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
-constexpr SessionSpec kPerson{.interactive = true, .privileged = true};
+constexpr SessionSpec kOperator{.interactive = true, .privileged = true};
 
 }  // namespace
 
 TEST_CASE("Everywhere: configure terminal applies line by line, do and end work") {
-    Fixture f("hostname R1\n", kPerson);
+    Fixture f("hostname R1\n", kOperator);
     f.run("enable");
     CHECK(f.run("conf t") == "Enter configuration commands, one per line.  End with CNTL/Z.\n");
     CHECK(f.shell->prompt() == "R1(config)#");
@@ -33,17 +30,17 @@ TEST_CASE("Everywhere: configure terminal applies line by line, do and end work"
     CHECK(f.run("ip address 10.1.1.1 banana") ==
           "                                  ^\n% Invalid input detected at '^' marker.\n\n");
     CHECK(f.status == Status::invalid);
-    CHECK(contains(f.run("do show ip route | include via"), "0.0.0.0/0 via"));
+    CHECK(has(f.run("do show ip route | include via"), "0.0.0.0/0 via"));
     CHECK(f.run("do show foo") ==
           "                      ^\n% Invalid input detected at '^' marker.\n\n");
-    CHECK(contains(f.run("do ?"), "  show "));
-    CHECK(contains(f.run("?"), "  do "));
+    CHECK(has(f.run("do ?"), "  show "));
+    CHECK(has(f.run("?"), "  do "));
     CHECK(f.run("descr?") == "description\n");
     f.run("exit");
     CHECK(f.shell->prompt() == "R2(config)#");
-    CHECK(contains(f.run("end"), "%SYS-5-CONFIG_I: Configured from console by console"));
+    CHECK(has(f.run("end"), "%SYS-5-CONFIG_I: Configured from console by console"));
     CHECK(f.shell->prompt() == "R2#");
-    CHECK(contains(f.run("show running-config"), "ip address 10.1.1.1 255.255.255.0"));
+    CHECK(has(f.run("show running-config"), "ip address 10.1.1.1 255.255.255.0"));
 }
 
 TEST_CASE("Everywhere: Ctrl-Z runs the line and leaves the configuration mode") {
@@ -87,7 +84,7 @@ TEST_CASE("Everywhere: a banner goes over several lines") {
     f.run("!");
     f.run("^C");
     CHECK(f.shell->prompt() == "sv9-2(config)#");
-    CHECK(contains(f.host->running().system.banner_motd, "  Authorised access ?\n!"));
+    CHECK(has(f.host->running().system.banner_motd, "  Authorised access ?\n!"));
 }
 
 TEST_CASE("Everywhere: copy, write, show startup-config, write erase") {
@@ -95,14 +92,14 @@ TEST_CASE("Everywhere: copy, write, show startup-config, write erase") {
     CHECK(f.run("show startup-config") == "startup-config is not present\n");
     CHECK(f.run("copy running-config startup-config") == "Building configuration...\n[OK]\n");
     CHECK(f.host->startup == ios::write_config(f.host->running()));
-    CHECK(contains(f.run("show startup-config"), "hostname Keep\n"));
+    CHECK(has(f.run("show startup-config"), "hostname Keep\n"));
     f.host->startup.clear();
     CHECK(f.run("wr") == "Building configuration...\n[OK]\n");
     CHECK_FALSE(f.host->startup.empty());
-    CHECK(contains(f.run("write erase"), "[OK]"));
+    CHECK(has(f.run("write erase"), "[OK]"));
     CHECK(f.host->startup.empty());
     f.host->read_only = true;
-    CHECK(contains(f.run("write memory"), "%Error writing startup-config (read-only file system)"));
+    CHECK(has(f.run("write memory"), "%Error writing startup-config (read-only file system)"));
     const std::string running = f.run("show run");
     CHECK(running.starts_with("Building configuration...\n\nCurrent configuration : "));
     CHECK(running.ends_with("end\n"));
@@ -110,7 +107,7 @@ TEST_CASE("Everywhere: copy, write, show startup-config, write erase") {
 }
 
 TEST_CASE("Everywhere: a person is asked before reload, erase and copy; a script is not") {
-    Fixture f("hostname R\n", kPerson);
+    Fixture f("hostname R\n", kOperator);
     f.run("reload");
     CHECK(f.shell->prompt() == "Proceed with reload? [confirm]");
     f.run("n");
@@ -119,13 +116,13 @@ TEST_CASE("Everywhere: a person is asked before reload, erase and copy; a script
     f.shell->interrupt();
     CHECK(f.shell->prompt() == "R#");
     f.run("reload");
-    CHECK(contains(f.run(""), "%SYS-5-RELOAD: Reload requested"));
+    CHECK(has(f.run(""), "%SYS-5-RELOAD: Reload requested"));
     CHECK(f.host->reloads == 1);
     f.run("copy run start");
     CHECK(f.shell->prompt() == "Destination filename [startup-config]? ");
-    CHECK(contains(f.run(""), "[OK]"));
+    CHECK(has(f.run(""), "[OK]"));
     f.run("copy run start");
-    CHECK(contains(f.run("elsewhere"), "%Error"));
+    CHECK(has(f.run("elsewhere"), "%Error"));
 
     Fixture script;
     script.run("reload");

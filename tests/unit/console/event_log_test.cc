@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/ios/writer.h"
+#include "tests/has.h"
 #include "tests/unit/console/fake_host.h"
 
 namespace viaduct::console::test {
@@ -9,10 +10,6 @@ namespace viaduct::console::test {
 using config::EventClass;
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 EventKind kind_of(std::string_view facility, Severity severity, std::string_view mnemonic) {
     const auto kind =
@@ -69,12 +66,12 @@ TEST_CASE(
     CHECK(f.run("show event-log severity 14") ==
           "                            ^\n% Invalid input detected at '^' marker.\n\n");
     // The switch is off, so nothing of it stands in the router's own log.
-    CHECK_FALSE(contains(f.run("show logging"), "processing hash"));
+    CHECK_FALSE(has(f.run("show logging"), "processing hash"));
     CHECK(f.run("show debugging").empty());
     f.run("clear event-log");
     CHECK(f.run("show event-log").empty());
     log.message("CRYPTO", Severity::errors, "IPSEC_SETUP_FAILURE", "x");
-    CHECK(contains(f.run("show event-log"), "4 03/01/1993"));
+    CHECK(has(f.run("show event-log"), "4 03/01/1993"));
 }
 
 TEST_CASE("N15: the event log is a ring, and long texts are cut") {
@@ -88,7 +85,7 @@ TEST_CASE("N15: the event log is a ring, and long texts are cut") {
           2 * EventLog::kMaxEvents);
     CHECK(text.starts_with("101 "));
     CHECK(text.size() < EventLog::kMaxEvents * (EventLog::kMaxTextBytes + 100));
-    CHECK_FALSE(contains(text, std::string(EventLog::kMaxTextBytes + 1, 'x')));
+    CHECK_FALSE(has(text, std::string(EventLog::kMaxTextBytes + 1, 'x')));
 }
 
 TEST_CASE("N15: severity-to-console decides what a class shows there") {
@@ -103,10 +100,10 @@ TEST_CASE("N15: severity-to-console decides what a class shows there") {
     log.message("CRYPTO", Severity::notifications, "SESSION_STATUS", "severity 4");
     log.message("CRYPTO", Severity::warnings, "POLICY", "severity 3");
     const auto shown = f.console.sessions().begin()->second->log_lines;
-    CHECK(contains(shown, "a step"));
-    CHECK_FALSE(contains(shown, "severity 9"));
-    CHECK_FALSE(contains(shown, "severity 4"));
-    CHECK(contains(shown, "%CRYPTO-4-POLICY: severity 3"));
+    CHECK(has(shown, "a step"));
+    CHECK_FALSE(has(shown, "severity 9"));
+    CHECK_FALSE(has(shown, "severity 4"));
+    CHECK(has(shown, "%CRYPTO-4-POLICY: severity 3"));
 }
 
 TEST_CASE("N15: event class rows go to the configuration and back") {
@@ -116,12 +113,12 @@ TEST_CASE("N15: event class rows go to the configuration and back") {
     f.run("event class AUTH severity-to-log 7");
     f.run("no event class AUTH severity-to-log 7");
     const auto text = ios::write_config(f.host->running());
-    CHECK(contains(
-        text, "event class IKEDBG severity-to-log 9\nevent class IKEDBG severity-to-console 3\n"));
-    CHECK_FALSE(contains(text, "AUTH"));
+    CHECK(has(text,
+              "event class IKEDBG severity-to-log 9\nevent class IKEDBG severity-to-console 3\n"));
+    CHECK_FALSE(has(text, "AUTH"));
     f.run("no event class IKEDBG");
-    CHECK_FALSE(contains(ios::write_config(f.host->running()), "event class"));
-    CHECK(contains(f.run("event class ?"), "IKEDECODE"));
+    CHECK_FALSE(has(ios::write_config(f.host->running()), "event class"));
+    CHECK(has(f.run("event class ?"), "IKEDECODE"));
 }
 
 TEST_CASE("N15: logging class takes an event class as well as a facility") {
@@ -131,8 +128,8 @@ TEST_CASE("N15: logging class takes an event class as well as a facility") {
     f.host->log().message("DUAL", Severity::notifications, "NBRCHANGE", "silenced");
     f.host->log().message("DUAL", Severity::errors, "SIA", "heard");
     const auto text = f.run("show logging");
-    CHECK_FALSE(contains(text, "silenced"));
-    CHECK(contains(text, "heard"));
+    CHECK_FALSE(has(text, "silenced"));
+    CHECK(has(text, "heard"));
 }
 
 }  // namespace viaduct::console::test

@@ -1,6 +1,7 @@
 // The exec mode: errors, filters, help, rights, jobs, logs; against a router that is none.
 #include <catch2/catch.hpp>
 
+#include "tests/has.h"
 #include "tests/unit/console/fake_host.h"
 
 using namespace viaduct;
@@ -10,11 +11,7 @@ using Status = Shell::Status;
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
-constexpr SessionSpec kPerson{.interactive = true, .privileged = false};
+constexpr SessionSpec kVisitor{.interactive = true, .privileged = false};
 
 }  // namespace
 
@@ -34,7 +31,7 @@ TEST_CASE("Everywhere: the forms of IOS's error messages") {
     CHECK(f.run("show ip route | frob x") ==
           "                      ^\n% Invalid input detected at '^' marker.\n\n");
     CHECK(f.run("show ip route | include") == "% Incomplete command.\n\n");
-    CHECK(contains(f.run("show ip route | include ["), "% Failed to compile regular expression"));
+    CHECK(has(f.run("show ip route | include ["), "% Failed to compile regular expression"));
     CHECK(f.status == Status::invalid);
     CHECK(f.run("").empty());
     CHECK(f.run("! a comment").empty());
@@ -43,7 +40,7 @@ TEST_CASE("Everywhere: the forms of IOS's error messages") {
 
 TEST_CASE("Everywhere: abbreviations and output filters") {
     Fixture f;
-    CHECK(contains(f.run("sh ip ro"), "directly connected"));
+    CHECK(has(f.run("sh ip ro"), "directly connected"));
     CHECK(f.run("sh ip ro | i ^C") ==
           "Codes: C - connected\nC    10.0.0.0/8 is directly connected\n");
     CHECK(f.run("sh ip ro | inc via|10.0.0.0") ==
@@ -75,14 +72,14 @@ TEST_CASE("Everywhere: a job runs on, is filtered and can be interrupted") {
 TEST_CASE("Everywhere: help and Tab") {
     Fixture f;
     const std::string help = f.run("show ip ?");
-    CHECK(contains(help, "  interface  IP interface status and configuration\n"));
-    CHECK(contains(help, "  route      IP routing table\n"));
+    CHECK(has(help, "  interface  IP interface status and configuration\n"));
+    CHECK(has(help, "  route      IP routing table\n"));
     CHECK(f.run("show ve?") == "version\n");
-    CHECK(contains(f.run("show ip route ?"), "  |     Output modifiers\n  <cr>\n"));
-    CHECK(contains(f.run("show ip route | ?"), "  include  Include lines that match\n"));
+    CHECK(has(f.run("show ip route ?"), "  |     Output modifiers\n  <cr>\n"));
+    CHECK(has(f.run("show ip route | ?"), "  include  Include lines that match\n"));
     CHECK(f.run("show ip route | in?") == "include\n");
     CHECK(f.run("show zz?") == "% Unrecognized command\n");
-    CHECK(contains(f.run("?"), "  undebug"));
+    CHECK(has(f.run("?"), "  undebug"));
     CHECK(f.run("undebug cry?") == "crypto\n");
     CHECK(f.shell->tab("show ver") == "sion ");
     CHECK(f.shell->tab("show ip r") == "oute ");
@@ -133,7 +130,7 @@ TEST_CASE("Everywhere: history, terminal and rights") {
 }
 
 TEST_CASE("Everywhere: enable asks for the secret three times") {
-    Fixture f("hostname Hub\nenable secret cisco\n", kPerson);
+    Fixture f("hostname Hub\nenable secret cisco\n", kVisitor);
     CHECK(f.host->refused.empty());
     f.run("enable");
     CHECK(f.shell->prompt() == "Password: ");
@@ -145,12 +142,12 @@ TEST_CASE("Everywhere: enable asks for the secret three times") {
     f.run("enable");
     f.run("cisco");
     CHECK(f.shell->prompt() == "Hub#");
-    CHECK_FALSE(contains(f.run("show history"), "cisco"));
+    CHECK_FALSE(has(f.run("show history"), "cisco"));
 }
 
 TEST_CASE("Everywhere: a secret that stands there as MD5-crypt hash fits its password") {
     // $1$…: openssl passwd -1 -salt mERr cisco
-    Fixture f("enable secret 5 $1$mERr$hx5rVt7rPNoS4wqbXKX7m0\n", kPerson);
+    Fixture f("enable secret 5 $1$mERr$hx5rVt7rPNoS4wqbXKX7m0\n", kVisitor);
     CHECK(f.host->refused.empty());
     f.run("enable");
     f.run("cisco");
@@ -161,7 +158,7 @@ TEST_CASE("Everywhere: the console line asks for a user, shows banners and close
     Fixture f(
         "hostname Hub\nusername anna privilege 15 password 0 secret\nbanner motd #Welcome#\n"
         "line con 0\n exec-timeout 1 30\n login local\n",
-        kPerson);
+        kVisitor);
     CHECK(f.host->refused.empty());
     CHECK(f.shell->take_output() == "Welcome\n\nUser Access Verification\n\n");
     CHECK(f.shell->prompt() == "Username: ");
@@ -184,7 +181,7 @@ TEST_CASE("Everywhere: the console line asks for a user, shows banners and close
 }
 
 TEST_CASE("Everywhere: three wrong logins end the session") {
-    Fixture f("line con 0\n password cisco\n login\n", kPerson);
+    Fixture f("line con 0\n password cisco\n login\n", kVisitor);
     f.shell->take_output();
     CHECK(f.shell->prompt() == "Password: ");
     f.run("a");
@@ -218,12 +215,12 @@ TEST_CASE("Everywhere: log lines reach who asked for them, stamped as configured
     CHECK(f.shell->take_output() == "00:16:40: ISAKMP: local port 500\n");
     CHECK(datagrams.size() == 1);
     const std::string logging = f.run("show logging");
-    CHECK(contains(logging, "    Buffer logging: level debugging, 2 messages logged\n"));
-    CHECK(contains(logging, "Logging to 10.0.0.9 (udp port 514), 1 message lines logged\n"));
-    CHECK(contains(logging, "Log Buffer (4096 bytes):\n\n*Mar  1 00:00:00.123: %SYS-5-CONFIG_I: "));
-    CHECK(contains(logging, "\n00:16:40: ISAKMP: local port 500\n"));
+    CHECK(has(logging, "    Buffer logging: level debugging, 2 messages logged\n"));
+    CHECK(has(logging, "Logging to 10.0.0.9 (udp port 514), 1 message lines logged\n"));
+    CHECK(has(logging, "Log Buffer (4096 bytes):\n\n*Mar  1 00:00:00.123: %SYS-5-CONFIG_I: "));
+    CHECK(has(logging, "\n00:16:40: ISAKMP: local port 500\n"));
     f.run("clear logging");
-    CHECK_FALSE(contains(f.run("show logging"), "ISAKMP"));
+    CHECK_FALSE(has(f.run("show logging"), "ISAKMP"));
     f.run("terminal no monitor");
     f.host->log().debug(Debug::crypto_isakmp, "unseen");
     CHECK(f.shell->take_output().empty());
@@ -238,7 +235,7 @@ TEST_CASE("The log buffer and a session's waiting lines are bounded") {
     }
     const std::string shown = f.shell->take_output();
     CHECK(shown.size() < kMaxWaitingLog + 100);
-    CHECK(contains(shown, " log lines were not shown\n"));
+    CHECK(has(shown, " log lines were not shown\n"));
     CHECK(f.run("show logging").size() < 4096 + 1000);
 }
 
@@ -261,13 +258,13 @@ TEST_CASE("No more sessions than the console has room for") {
 TEST_CASE("Everywhere: show version, clock, users, processes; clear line") {
     Fixture f("hostname Hub\ninterface FastEthernet0/0\ninterface FastEthernet0/1\nexit\n");
     const std::string version = f.run("show version");
-    CHECK(contains(version, "Hub uptime is 16 minutes\n"));
-    CHECK(contains(version, "code path AVX512 VAES"));
-    CHECK(contains(version, "2 FastEthernet interfaces\n"));
+    CHECK(has(version, "Hub uptime is 16 minutes\n"));
+    CHECK(has(version, "code path AVX512 VAES"));
+    CHECK(has(version, "2 FastEthernet interfaces\n"));
     CHECK(f.run("show clock") == "*00:00:00.000 UTC Mon Mar 1 1993\n");
-    CHECK(contains(f.run("show processes"), "worker 1\n"));
+    CHECK(has(f.run("show processes"), "worker 1\n"));
     Shell other(f.console, ShellMode::privileged);
-    CHECK(contains(f.run("show users"), "* "));
+    CHECK(has(f.run("show users"), "* "));
     f.run("clear line 2");
     CHECK(other.poll(f.now, f.wall()) == Status::closed);
     CHECK(f.run("clear line 77") == "% Not allowed to clear that line\n");

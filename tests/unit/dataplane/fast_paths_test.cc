@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "crypto/esp_reference.h"
+#include "dataplane/base/checksum.h"
 #include "tests/unit/dataplane/gateways.h"
 
 namespace viaduct::dataplane::test {
@@ -96,15 +97,10 @@ struct Receiver {
 
 void mend_checksum(Bytes& packet) {
     packet[10] = packet[11] = 0;
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < std::min<std::size_t>((packet[0] & 0xFU) * 4U, packet.size());
-         i += 2) {
-        sum += static_cast<std::uint32_t>(packet[i]) << 8U | packet[i + 1];
-    }
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    sum = (sum & 0xFFFFU) + (sum >> 16U);
-    packet[10] = static_cast<std::uint8_t>(~sum >> 8U);
-    packet[11] = static_cast<std::uint8_t>(~sum);
+    const auto header = std::min<std::size_t>((packet[0] & 0xFU) * 4U, packet.size());
+    const auto sum = internet_checksum(BytesView(packet).first(header));
+    packet[10] = static_cast<std::uint8_t>(sum >> 8U);
+    packet[11] = static_cast<std::uint8_t>(sum);
 }
 
 /// A packet for 10.2.0.2, with something odd about most of them.
@@ -310,6 +306,8 @@ TEST_CASE(
     CHECK(c.malformed > 50);
 }
 
+namespace {
+
 /// A gateway with a protected tunnel; `access_list`: one that permits everything on the outside interface and on the
 /// tunnel, so that GRE goes by ip4_input and `local`, and what is in it by all stages. Behind 10.3.0.0/24 is the tunnel itself: what comes out of it goes into it again.
 struct ProtectedReceiver : Receiver {
@@ -341,6 +339,8 @@ struct ProtectedReceiver : Receiver {
                std::to_string(c.in_drops);
     }
 };
+
+}  // namespace
 
 /// Mostly right.
 Bytes in_gre(const Bytes& inner, Random& random) {

@@ -9,8 +9,8 @@ namespace viaduct::dataplane::test {
 
 namespace {
 
-struct TwoLans : Router {
-    TwoLans() {
+struct TwoHosts : Router {
+    TwoHosts() {
         add_ethernet(1, "10.1.0.1/24");
         add_ethernet(2, "10.2.0.1/24");
         host1 = add_neighbour(1, "10.1.0.2", 101);
@@ -24,7 +24,7 @@ struct TwoLans : Router {
 }  // namespace
 
 TEST_CASE("a packet is forwarded: MACs, TTL, checksum, the rest untouched") {
-    TwoLans r;
+    TwoHosts r;
     const auto packet = udp_packet("10.1.0.2", "10.2.0.2", 100);
     r.receive(1, packet);
     r.run();
@@ -48,7 +48,7 @@ TEST_CASE("a packet is forwarded: MACs, TTL, checksum, the rest untouched") {
 }
 
 TEST_CASE("every TTL's new checksum is right") {
-    TwoLans r;
+    TwoHosts r;
     for (int i = 0; i < 2000; ++i) {
         Ip p;
         p.id = static_cast<std::uint16_t>(i * 33);
@@ -64,7 +64,7 @@ TEST_CASE("every TTL's new checksum is right") {
 }
 
 TEST_CASE("padding of short frames is not sent on") {
-    TwoLans r;
+    TwoHosts r;
     auto f = frame(mac(1), mac(900), 0x0800, udp_packet("10.1.0.2", "10.2.0.2", 28));
     f.resize(60);
     r.receive_frame(1, f);
@@ -75,7 +75,7 @@ TEST_CASE("padding of short frames is not sent on") {
 }
 
 TEST_CASE("RFC 1812 5.2.2: what is no IP packet is dropped by its name") {
-    TwoLans r;
+    TwoHosts r;
     const auto good = Ip{}.build();
     const auto expect_drop = [&](Bytes packet, std::string_view reason) {
         INFO(reason);
@@ -123,7 +123,7 @@ TEST_CASE("RFC 1812 5.2.2: what is no IP packet is dropped by its name") {
 }
 
 TEST_CASE("Ethernet: other people's, tagged and unknown frames are dropped by name") {
-    TwoLans r;
+    TwoHosts r;
     const auto packet = Ip{}.build();
     r.receive_frame(1, Bytes(13, 0));
     r.receive_frame(1, frame(mac(77), mac(900), 0x0800, packet));
@@ -144,7 +144,7 @@ TEST_CASE("Ethernet: other people's, tagged and unknown frames are dropped by na
 }
 
 TEST_CASE("ARP goes up as a whole frame, and an injected frame goes out as it is") {
-    TwoLans r;
+    TwoHosts r;
     const auto request = frame(MacAddress::broadcast(), mac(900), 0x0806, counting(46));
     r.receive_frame(1, request);
     r.run();
@@ -163,7 +163,7 @@ TEST_CASE("ARP goes up as a whole frame, and an injected frame goes out as it is
 }
 
 TEST_CASE("what is for the router goes up, by its kind") {
-    TwoLans r;
+    TwoHosts r;
     Ip echo;
     echo.destination = "10.2.0.1";  // the far interface's address is ours as well
     echo.protocol = kProtoIcmp;
@@ -200,7 +200,7 @@ TEST_CASE("what is for the router goes up, by its kind") {
 }
 
 TEST_CASE("an unresolved neighbour: glean; after the answer the same route forwards") {
-    TwoLans r;
+    TwoHosts r;
     const auto packet = udp_packet("10.1.0.2", "10.2.0.9", 60);
     r.receive(1, packet);
     r.run();
@@ -221,7 +221,7 @@ TEST_CASE("an unresolved neighbour: glean; after the answer the same route forwa
 }
 
 TEST_CASE("a gateway that is not resolved: glean names the gateway, update_next_hop resolves it") {
-    TwoLans r;
+    TwoHosts r;
     NextHop n;
     n.kind = NextHop::Kind::glean;
     n.interface = IfIndex{2};
@@ -244,7 +244,7 @@ TEST_CASE("a gateway that is not resolved: glean names the gateway, update_next_
 }
 
 TEST_CASE("TTL, no route, Null0: dropped by name, control hears what it must answer") {
-    TwoLans r;
+    TwoHosts r;
     Ip old;
     old.ttl = 1;
     r.receive(1, old.build());
@@ -269,7 +269,7 @@ TEST_CASE("TTL, no route, Null0: dropped by name, control hears what it must ans
 }
 
 TEST_CASE("a packet that leaves where it came in is forwarded and punted for a redirect") {
-    TwoLans r;
+    TwoHosts r;
     r.add_neighbour(1, "10.1.0.3", 103);
     r.receive(1, udp_packet("10.1.0.2", "10.1.0.3", 60));
     r.run();
@@ -285,7 +285,7 @@ TEST_CASE("a packet that leaves where it came in is forwarded and punted for a r
 }
 
 TEST_CASE("multipath: a flow keeps its way, many flows use all of them") {
-    TwoLans r;
+    TwoHosts r;
     r.add_neighbour(2, "10.2.0.3", 103);
     NextHop many;
     many.kind = NextHop::Kind::multipath;
@@ -316,7 +316,7 @@ TEST_CASE("multipath: a flow keeps its way, many flows use all of them") {
 
 TEST_CASE(
     "injected packets: routed, to ourselves, to a group by an interface, to a forced next hop") {
-    TwoLans r;
+    TwoHosts r;
     Ip p;
     p.source = "10.1.0.1";
     p.ttl = 1;
@@ -351,7 +351,7 @@ TEST_CASE(
 }
 
 TEST_CASE("more packets than a vector, and more than a send queue holds") {
-    TwoLans r;
+    TwoHosts r;
     for (int i = 0; i < 3000; ++i) {
         r.receive(1, udp_packet("10.1.0.2", "10.2.0.2", 60));
     }
@@ -371,7 +371,7 @@ TEST_CASE("more packets than a vector, and more than a send queue holds") {
 }
 
 TEST_CASE("a flood of one kind of punt does not keep out the others") {
-    TwoLans r;
+    TwoHosts r;
     for (int i = 0; i < 4000; ++i) {
         r.receive(1, udp_packet("10.1.0.2", "192.0.2.1", 60));
     }
@@ -390,7 +390,7 @@ TEST_CASE("a flood of one kind of punt does not keep out the others") {
 }
 
 TEST_CASE("counters can be cleared; stages count packets and cycles") {
-    TwoLans r;
+    TwoHosts r;
     r.receive(1, udp_packet("10.1.0.2", "10.2.0.2", 60));
     r.receive(1, Bytes(5, 0));
     r.run();

@@ -13,6 +13,8 @@
 
 namespace viaduct::dataplane::test {
 
+inline constexpr std::uint32_t kFlows = 16;
+
 struct WorkersRig {
     WorkersRig(unsigned workers, unsigned queues, const char* inside, const char* outside);
 

@@ -15,7 +15,6 @@ namespace viaduct::dataplane::test {
 
 namespace {
 
-constexpr std::uint32_t kFlows = 16;
 constexpr std::uint64_t kOnTheWay = 1000;
 
 /// Host ─▶ a ═▶ b ─▶ host, on a thread of its own.

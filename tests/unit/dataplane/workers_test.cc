@@ -12,8 +12,6 @@ namespace viaduct::dataplane::test {
 
 namespace {
 
-constexpr std::uint32_t kFlows = 16;
-
 std::vector<Bytes> traffic(std::uint32_t count) {
     std::vector<Bytes> frames;
     for (std::uint32_t i = 0; i < count; ++i) {

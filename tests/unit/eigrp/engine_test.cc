@@ -6,10 +6,6 @@
 namespace viaduct::eigrp::test {
 namespace {
 
-Ipv4Prefix prefix(const char* text) {
-    return *Ipv4Prefix::parse(text);
-}
-
 std::size_t queries(const Network& net, std::size_t n) {
     return static_cast<std::size_t>(
         const_cast<Network&>(net).node(n).process().counters()[Counter::query_sent]);

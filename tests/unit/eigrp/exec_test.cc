@@ -4,20 +4,13 @@
 #include <catch2/catch.hpp>
 
 #include "simulator.h"
+#include "tests/has.h"
 
 namespace viaduct::eigrp::test {
 namespace {
 
-Ipv4Prefix prefix(const char* text) {
-    return *Ipv4Prefix::parse(text);
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-struct Pair {
-    Pair() : net(5) {
+struct ShownPair {
+    ShownPair() : net(5) {
         a = net.add("A");
         b = net.add("B");
         net.link(a, b);
@@ -42,7 +35,7 @@ struct Pair {
 };
 
 TEST_CASE("D10: show ip eigrp neighbors") {
-    Pair w;
+    ShownPair w;
     const auto text = show_neighbors(w.engine(), w.net.now(), {}, {}, Detail::brief);
     INFO(text);
     CHECK(has(text,
@@ -57,7 +50,7 @@ TEST_CASE("D10: show ip eigrp neighbors") {
 }
 
 TEST_CASE("D10: show ip eigrp topology") {
-    Pair w;
+    ShownPair w;
     const auto text = show_topology(w.engine(), w.net.now(), {}, Links::feasible);
     INFO(text);
     CHECK(has(text, "IP-EIGRP Topology Table for AS(90)/ID(1.1.1.1)\n\nCodes: P - Passive"));
@@ -93,7 +86,7 @@ TEST_CASE("D10: show ip eigrp topology") {
 }
 
 TEST_CASE("D10: show ip eigrp interfaces, traffic, protocols") {
-    Pair w;
+    ShownPair w;
     const auto text = show_interfaces(w.engine(), {}, {}, Detail::detail);
     INFO(text);
     CHECK(has(text,
@@ -110,7 +103,7 @@ TEST_CASE("D10: show ip eigrp interfaces, traffic, protocols") {
 }
 
 TEST_CASE("D10: rows and clear ip eigrp neighbors") {
-    Pair w;
+    ShownPair w;
     auto rows = exec_rows(*w.net.node(w.a).engine);
     CHECK(rows.size() == 7);
     w.net.node(w.a).engine->clear_neighbors(w.net.now());

@@ -6,14 +6,6 @@
 namespace viaduct::eigrp::test {
 namespace {
 
-Ipv4Prefix prefix(const std::string& text) {
-    return *Ipv4Prefix::parse(text);
-}
-
-config::InterfaceName name(const std::string& text) {
-    return *config::InterfaceName::parse(text);
-}
-
 /// A –– B –– C, each with a LAN: 172.16.1.0/24, 172.16.2.0/24, 172.16.3.0/24.
 struct Line {
     explicit Line(Options options = {}) : net(77) {

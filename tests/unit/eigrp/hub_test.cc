@@ -10,10 +10,6 @@
 namespace viaduct::eigrp::test {
 namespace {
 
-Ipv4Prefix prefix(const std::string& text) {
-    return *Ipv4Prefix::parse(text);
-}
-
 struct HubAndSpokes {
     HubAndSpokes(std::uint64_t seed, std::size_t count, std::size_t lans, std::uint32_t bandwidth)
         : net(seed) {

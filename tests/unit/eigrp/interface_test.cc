@@ -7,14 +7,6 @@
 namespace viaduct::eigrp::test {
 namespace {
 
-Ipv4Prefix prefix(const std::string& text) {
-    return *Ipv4Prefix::parse(text);
-}
-
-config::InterfaceName name(const std::string& text) {
-    return *config::InterfaceName::parse(text);
-}
-
 /// What a router sends by multicast in this time.
 std::size_t multicasts(Network& net, std::size_t node, Duration time) {
     std::size_t sent = 0;

@@ -14,8 +14,8 @@ config::KeyLifetime from_to(std::int64_t start, std::optional<std::int64_t> end 
 }
 
 /// A –– B with authentication; the calendar begins at kStart.
-struct Pair {
-    Pair() : net(31) {
+struct KeyedPair {
+    KeyedPair() : net(31) {
         for (const auto* name : {"A", "B"}) {
             r.push_back(net.add(name));
         }
@@ -79,7 +79,7 @@ struct Pair {
 }  // namespace
 
 TEST_CASE("D4: keys roll over by their lifetimes without a flap") {
-    Pair w;
+    KeyedPair w;
     w.both(1, from_to(0, 600), from_to(0, 300));
     w.both(2, from_to(200), from_to(300));
     w.start();
@@ -93,7 +93,7 @@ TEST_CASE("D4: keys roll over by their lifetimes without a flap") {
 }
 
 TEST_CASE("D4: the lowest key that is good now signs; clocks may differ within the overlap") {
-    Pair w;
+    KeyedPair w;
     w.both(1, from_to(0, 600), from_to(0, 300));
     w.both(2, from_to(200), from_to(250));
     w.start();
@@ -109,7 +109,7 @@ TEST_CASE("D4: the lowest key that is good now signs; clocks may differ within t
 }
 
 TEST_CASE("D4: a key is refused before and after its accept lifetime") {
-    Pair w;
+    KeyedPair w;
     w.both(1, from_to(0, 60), std::nullopt);
     w.start();
     w.used_until(55s);
@@ -131,7 +131,7 @@ TEST_CASE("D4: a key is refused before and after its accept lifetime") {
 }
 
 TEST_CASE("D4: keys with lifetimes are not good before the calendar is known, others are") {
-    Pair w;
+    KeyedPair w;
     w.both(1, from_to(0), from_to(0));
     w.net.start();
     w.net.run(30s);
@@ -158,7 +158,7 @@ TEST_CASE("D4: `local` lifetimes follow the router's time zone") {
 }
 
 TEST_CASE("D4: a key more or less in the chain keeps the neighbours, another secret does not") {
-    Pair w;
+    KeyedPair w;
     w.key(0, 1);
     w.key(1, 1);
     w.start();

@@ -19,6 +19,14 @@ namespace viaduct::eigrp::test {
 
 inline constexpr Asn kAsn{90};
 
+inline Ipv4Prefix prefix(const std::string& text) {
+    return *Ipv4Prefix::parse(text);
+}
+
+inline config::InterfaceName name(const std::string& text) {
+    return *config::InterfaceName::parse(text);
+}
+
 struct LogLines final : LogSink {
     std::vector<std::string> lines;
     std::size_t flaps = 0;  // neighbours that went down

@@ -1,6 +1,7 @@
 // The show and clear commands: values and words of the documents' outputs.
 #include <catch2/catch.hpp>
 
+#include "tests/has.h"
 #include "tests/unit/ike/world.h"
 
 namespace viaduct::ike::test {
@@ -20,10 +21,6 @@ std::string run(Node& node, const std::string& line) {
     rows[match->id].run(context, match->args);
     node.drain();
     return out;
-}
-
-bool has(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace viaduct::ike::test {
 
 namespace {
 
-constexpr Ipv4Address kA(10, 0, 0, 1);
-constexpr Ipv4Address kB(10, 0, 0, 2);
+constexpr Ipv4Address kHubAddress(10, 0, 0, 1);
+constexpr Ipv4Address kSpokeAddress(10, 0, 0, 2);
 
 bool equal(const Secret& a, const Secret& b) {
     return std::ranges::equal(a.view(), b.view());
@@ -43,8 +43,8 @@ TEST_CASE("IKE: all ciphers, hashes and groups of phase 1") {
             {crypto::Cipher::aes_cbc_256, crypto::Hash::sha512, crypto::DhGroup::ecp521},
         }));
     World world(41);
-    auto& a = world.add("a", kA);
-    auto& b = world.add("b", kB);
+    auto& a = world.add("a", kHubAddress);
+    auto& b = world.add("b", kSpokeAddress);
     for (auto* node : {&a, &b}) {
         configure_dmvpn(*node);
         node->config.crypto.policies[10] = {
@@ -59,8 +59,8 @@ TEST_CASE("IKE: all ciphers, hashes and groups of phase 1") {
 
 TEST_CASE("IKE: all ciphers and authenticators of ESP, in tunnel and transport mode") {
     World world(42);
-    auto& a = world.add("a", kA);
-    auto& b = world.add("b", kB);
+    auto& a = world.add("a", kHubAddress);
+    auto& b = world.add("b", kSpokeAddress);
     const bool transport = GENERATE(false, true);
     for (const auto& cipher : crypto::all_ciphers()) {
         for (const auto& auth : crypto::all_auths()) {
@@ -92,8 +92,8 @@ TEST_CASE("IKE: all ciphers and authenticators of ESP, in tunnel and transport m
 
 TEST_CASE("IKE: policies by priority and transform sets by order; the smaller lifetime wins") {
     World world(43);
-    auto& a = world.add("a", kA);
-    auto& b = world.add("b", kB);
+    auto& a = world.add("a", kHubAddress);
+    auto& b = world.add("b", kSpokeAddress);
     configure_dmvpn(a);
     configure_dmvpn(b);
     using P = config::IsakmpPolicy;
@@ -127,8 +127,8 @@ TEST_CASE("IKE: policies by priority and transform sets by order; the smaller li
 
 TEST_CASE("IKE: nothing in common: NO-PROPOSAL-CHOSEN, no SA") {
     World world(44);
-    auto& a = world.add("a", kA);
-    auto& b = world.add("b", kB);
+    auto& a = world.add("a", kHubAddress);
+    auto& b = world.add("b", kSpokeAddress);
     configure_dmvpn(a);
     configure_dmvpn(b);
     SECTION("in phase 1") {
@@ -162,8 +162,8 @@ TEST_CASE("IKE: nothing in common: NO-PROPOSAL-CHOSEN, no SA") {
 
 TEST_CASE("P3: crypto map entries by sequence, static and dynamic, with and without access list") {
     World world(45);
-    auto& hub = world.add("hub", kA);
-    auto& spoke = world.add("spoke", kB);
+    auto& hub = world.add("hub", kHubAddress);
+    auto& spoke = world.add("spoke", kSpokeAddress);
     const Ipv4Address lan_hub(10, 1, 0, 0);
     const Ipv4Address lan_spoke(10, 2, 0, 0);
     configure_site(hub, spoke, lan_hub, lan_spoke);
@@ -209,16 +209,17 @@ TEST_CASE("P3: crypto map entries by sequence, static and dynamic, with and with
 
 TEST_CASE("P1: keyrings and profiles by the peer's address") {
     World world(46);
-    auto& hub = world.add("hub", kA);
-    auto& spoke = world.add("spoke", kB);
+    auto& hub = world.add("hub", kHubAddress);
+    auto& spoke = world.add("spoke", kSpokeAddress);
     const Ipv4Address lan_hub(10, 1, 0, 0);
     const Ipv4Address lan_spoke(10, 2, 0, 0);
     configure_site(hub, spoke, lan_hub, lan_spoke);
     configure_site(spoke, hub, lan_spoke, lan_hub);
     auto& crypto = hub.config.crypto;
     crypto.keys.clear();
-    crypto.keyrings["spokes"].keys = {{{0, "wrong"}, Ipv4Address{}, Ipv4Address{}, "", false},
-                                      {{0, "cisco123"}, kB, Ipv4Address{0xFFFFFFFFU}, "", false}};
+    crypto.keyrings["spokes"].keys = {
+        {{0, "wrong"}, Ipv4Address{}, Ipv4Address{}, "", false},
+        {{0, "cisco123"}, kSpokeAddress, Ipv4Address{0xFFFFFFFFU}, "", false}};
     config::IsakmpProfile profile;
     profile.keyring = "spokes";
     profile.matches = {{config::IdentityMatch::Kind::address, Ipv4Address{}, Ipv4Address{}, ""}};

@@ -11,8 +11,11 @@ namespace {
 
 namespace pki = crypto::test_pki;
 
-constexpr Ipv4Address kA(10, 0, 0, 1);
-constexpr Ipv4Address kB(209, 168, 202, 225);  // the address in the certificate's subjectAltName
+constexpr Ipv4Address kSigner(10, 0, 0, 1);
+constexpr Ipv4Address kVerifier(209,
+                                168,
+                                202,
+                                225);  // the address in the certificate's subjectAltName
 constexpr Ipv4Address kLanA(10, 1, 0, 0);
 constexpr Ipv4Address kLanB(10, 2, 0, 0);
 constexpr WallTime kIn2027{std::chrono::sys_days{std::chrono::year(2027) / 6 / 1}};
@@ -49,7 +52,8 @@ void configure_signed(Node& node,
 }
 
 struct Two {
-    explicit Two(std::uint64_t seed) : world(seed), a(world.add("a", kA)), b(world.add("b", kB)) {}
+    explicit Two(std::uint64_t seed)
+        : world(seed), a(world.add("a", kSigner)), b(world.add("b", kVerifier)) {}
 
     void run() {
         a.acquire(site_acquire(a, b, kLanA, kLanB));
@@ -262,7 +266,7 @@ TEST_CASE(
     Bytes fifth;
     std::size_t to_b = 0;
     world.filter = [&](const Endpoint&, const Endpoint& to, const Bytes& payload) {
-        if (to.address == kB && ++to_b == 3) {
+        if (to.address == kVerifier && ++to_b == 3) {
             fifth = payload;
             b.hold_offload = true;
         }
@@ -271,7 +275,8 @@ TEST_CASE(
     two.run();
     REQUIRE_FALSE(fifth.empty());
     CHECK(b.established_count() == 0);
-    b.engine->on_packet(world.now, {kOutside, {kB, kPortIsakmp}, {kA, kPortIsakmp}, fifth});
+    b.engine->on_packet(world.now,
+                        {kOutside, {kVerifier, kPortIsakmp}, {kSigner, kPortIsakmp}, fifth});
     b.drain();
     CHECK(b.established_count() == 0);
     b.hold_offload = false;

@@ -11,10 +11,6 @@ namespace viaduct::ike::test {
 
 namespace {
 
-constexpr Ipv4Address kLanD(13, 13, 13, 0);
-constexpr Ipv4Address kLanF(12, 12, 12, 0);
-constexpr Ipv4Address kHostD(13, 13, 13, 4);
-constexpr Ipv4Address kHostF(12, 12, 12, 13);
 constexpr Ipv4Address kGatewayF(11, 11, 11, 2);
 constexpr Ipv4Address kForger(99, 9, 9, 9);
 constexpr IfIndex kInside{2};

@@ -10,10 +10,7 @@ namespace viaduct::ike::test {
 
 namespace {
 
-constexpr Ipv4Address kLanD(13, 13, 13, 0);
 constexpr Ipv4Address kNetF(12, 0, 0, 0);
-constexpr Ipv4Address kHostD(13, 13, 13, 4);
-constexpr Ipv4Address kHostF(12, 12, 12, 13);
 
 struct Gateway {
     Gateway() {

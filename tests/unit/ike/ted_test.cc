@@ -9,11 +9,6 @@ namespace viaduct::ike::test {
 
 namespace {
 
-constexpr Ipv4Address kLanD(13, 13, 13, 0);
-constexpr Ipv4Address kLanF(12, 12, 12, 0);
-constexpr Ipv4Address kHostD(13, 13, 13, 4);
-constexpr Ipv4Address kHostF(12, 12, 12, 13);
-
 void discover(Node& node, const DiscoverRequest& request) {
     node.engine->on_discover(node.world.now, request);
     node.drain();

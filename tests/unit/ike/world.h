@@ -18,6 +18,12 @@
 
 namespace viaduct::ike::test {
 
+// Document 002: what stands behind Daphne and Fred.
+inline constexpr Ipv4Address kLanD(13, 13, 13, 0);
+inline constexpr Ipv4Address kLanF(12, 12, 12, 0);
+inline constexpr Ipv4Address kHostD(13, 13, 13, 4);
+inline constexpr Ipv4Address kHostF(12, 12, 12, 13);
+
 class Lines final : public LogSink {
 public:
     void on_message(const LogMessage& message) override {
