@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import rig_negotiated
+import rig_peers
 from rig_cells import Cell, read_pcap, table, write_pcap
 from rig_router import SECONDS_TO_START, Router, sent, wait_until
 
@@ -169,6 +170,8 @@ def main():
                         help="instead: resident memory of a router with 1,000 SAs and 10,000 routes; more than this fails")
     parser.add_argument("--verify", action="store_true",
                         help="instead: what the cells with a negotiated SA send is decrypted by the peer and seen on the wire")
+    parser.add_argument("--peers", metavar="FOLDER",
+                        help="beside ours the programs that scripts/peers has built there, in the same rounds")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the routers and their folders go, too
@@ -187,7 +190,7 @@ def main():
     failures = 0
     if not options.no_rig:
         failures += measure_rig(options, results)
-    captures, rates, drops = {}, {c.name: [] for c in cells}, {}
+    captures, rates, drops, peers = {}, {c.name: [] for c in cells}, {}, rig_peers.Peers(options)
     for _ in range(options.rounds):
         for cell in cells:
             try:
@@ -195,10 +198,11 @@ def main():
                 rates[cell.name].append(rate)
                 if lost:
                     drops[cell.name] = lost
+                peers.play(cell, captures)
             except (RuntimeError, OSError) as error:
                 print(f"{cell.name}: {error}", file=sys.stderr)
                 failures += 1
-    print(f"\n{'viaduct run, one worker':34} {'Mpps':>7} {'spread':>13} {'best peer':>10} {'ratio':>6}")
+    print(f"\n{'viaduct run, one worker':34} {'Mpps':>7} {'spread':>13} {'best peer':>10} {'ratio':>6}{peers.heading()}")
     for cell in cells:
         values = rates[cell.name]
         if not values:
@@ -206,8 +210,9 @@ def main():
             continue
         middle = statistics.median(values)
         spread = f"{min(values):.1f}–{max(values):.1f}"
-        print(f"{cell.name:34} {middle:7.2f} {spread:>13} {cell.best:10.1f} {middle / cell.best:6.2f}")
-        results["cells"][cell.name] = {"mpps": middle, "rounds": values, "best_peer": cell.best, "drops": drops.get(cell.name, {})}
+        print(f"{cell.name:34} {middle:7.2f} {spread:>13} {cell.best:10.1f} {middle / cell.best:6.2f}{peers.columns(cell, middle)}")
+        results["cells"][cell.name] = {"mpps": middle, "rounds": values, "best_peer": cell.best, "drops": drops.get(cell.name, {}),
+                                         "peers_here": peers.medians(cell)}
         if cell.name in drops:
             print(f"    refused: drops {drops[cell.name]}")
             failures += 1
