@@ -170,8 +170,8 @@ def main():
                         help="instead: resident memory of a router with 1,000 SAs and 10,000 routes; more than this fails")
     parser.add_argument("--verify", action="store_true",
                         help="instead: what the cells with a negotiated SA send is decrypted by the peer and seen on the wire")
-    parser.add_argument("--peers", metavar="FOLDER",
-                        help="beside ours the programs that scripts/peers has built there, in the same rounds")
+    parser.add_argument("--peers", metavar="FOLDER", nargs="?", const="build/peers",
+                        help="beside ours the programs that scripts/peers has built there (build/peers), in the same rounds")
     parser.add_argument("--list", action="store_true", help="print the cells' names")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the routers and their folders go, too

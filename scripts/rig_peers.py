@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from rig_cells import CBC_KEY, GCM_KEY, SHA_KEY, Cell, read_pcap, write_pcap
-from rig_router import Router, sent, wait_until
+from rig_router import SECONDS_TO_START, Router, sent, wait_until
 
 NEXT_HOP = "02:00:00:00:00:12"
 LOST_AT_MOST = 0.01  # of what came in, within the measured time; what is in flight at its ends is far less
@@ -40,16 +40,12 @@ def modes(cell):
     return []
 
 
-def colons(key):
-    return key.hex(":")
-
-
 def gateway_configuration(cell, mode):
     """ipsec-secgw's file: the SAs of Cell.crypto_map, both directions, a policy for each, the route behind them."""
     if cell.cipher == "gcm":
-        keys = f"aead_algo aes-128-gcm aead_key {colons(GCM_KEY)}"
+        keys = f"aead_algo aes-128-gcm aead_key {GCM_KEY.hex(':')}"
     else:
-        keys = f"cipher_algo aes-128-cbc cipher_key {colons(CBC_KEY)} auth_algo sha1-hmac auth_key {colons(SHA_KEY)}"
+        keys = f"cipher_algo aes-128-cbc cipher_key {CBC_KEY.hex(':')} auth_algo sha1-hmac auth_key {SHA_KEY.hex(':')}"
     this, other = ("in", "out") if cell.kind == "esp-in" else ("out", "in")
     any_port = "sport 0:65535 dport 0:65535"
     lines = []
@@ -73,7 +69,6 @@ class Peer:
         self.command = [path, "--no-huge", "-m", str(options.memory), "--no-pci", "-l", str(core)]
         for device in [*ports, *([mode.device] if mode.device else [])]:
             self.command += ["--vdev", device]
-        # The receiving port's queue alone would do for l3fwd; ipsec-secgw has SAs only where both kinds of port are polled.
         self.command += ["--", "-p", "3", "-P"]
         if mode.program == "l3fwd":
             self.write("routes", "".join(f"R20.{i >> 8}.{i & 255}.0/24 1\n" for i in range(cell.count)))
@@ -82,10 +77,11 @@ class Peer:
             self.command += ["--config", f"(0,0,{core})", "--rule_ipv4=routes", "--rule_ipv6=routes6", "--parse-ptype"]
             self.command += [f"--eth-dest=1,{NEXT_HOP}", "--rx-queue-size", str(queue)]
         else:
+            # Its SAs of a direction come to a core only with a port of that direction: the sending port is polled, too.
             self.write("gateway.cfg", gateway_configuration(cell, mode))
             self.command += ["--config", f"(0,0,{core}),(1,0,{core})", "-f", "gateway.cfg", "-s", str(len(frames) + 16384)]
             self.command += ["-u", "1" if cell.kind == "esp-in" else "2"]
-            self.command += ["-c", str(128 if cell.count <= 128 else 1024)]
+            self.command += ["-c", str(128 if cell.count <= 128 else 1024)]  # its cache of inbound SAs: all of them fit
         self.command += mode.arguments
 
     def write(self, name, text):
@@ -97,7 +93,7 @@ class Peer:
         self.process = subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, env={**os.environ, "RUNTIME_DIRECTORY": self.folder})
         try:
-            wait_until(self.connects, lambda: "does not start: " + self.last_words(), 30)
+            wait_until(self.connects, lambda: "does not start: " + self.last_words())
         except BaseException:
             self.__exit__()
             raise
@@ -138,8 +134,11 @@ class Peer:
     def stats(self, port):
         """The driver's counters, with the time at which they were taken; empty while there is no such port."""
         before = time.monotonic()
-        self.socket.send(f"/ethdev/stats,{port}".encode())
-        values = json.loads(self.socket.recv(65536))["/ethdev/stats"] or {}
+        try:
+            self.socket.send(f"/ethdev/stats,{port}".encode())
+            values = json.loads(self.socket.recv(65536))["/ethdev/stats"] or {}
+        except (OSError, ValueError) as error:
+            raise RuntimeError("has ended: " + self.last_words()) from error
         values["at"] = (before + time.monotonic()) / 2
         return values
 
@@ -153,7 +152,7 @@ def run(options, cell, mode, frames):
         capture = os.path.join(folder, "in.pcap")
         write_pcap(capture, frames)
         with Peer(options, folder, cell, mode, frames, [f"net_pcap0,rx_pcap={capture},infinite_rx=1", "net_null0,no-rx=1"]) as peer:
-            wait_until(lambda: peer.sent() > 10000, lambda: "nothing comes out: " + peer.last_words(), 10)
+            wait_until(lambda: peer.sent() > 10000, lambda: "nothing comes out: " + peer.last_words(), SECONDS_TO_START)
             time.sleep(0.5)
             first_in, first = peer.stats(0), peer.stats(1)
             time.sleep(options.seconds)
@@ -170,7 +169,7 @@ def caught(options, cell, mode, frames):
         capture, wire = os.path.join(folder, "in.pcap"), os.path.join(folder, "wire.pcap")
         write_pcap(capture, frames)
         with Peer(options, folder, cell, mode, frames, [f"net_pcap0,rx_pcap={capture}", f"net_pcap1,tx_pcap={wire}"]) as peer:
-            wait_until(lambda: peer.sent() >= len(frames), lambda: f"{peer.sent()} of {len(frames)} packets came out", 10)
+            wait_until(lambda: peer.sent() >= len(frames), lambda: f"{peer.sent()} of {len(frames)} packets came out", SECONDS_TO_START)
         return read_pcap(wire)
 
 
@@ -183,7 +182,7 @@ def decrypted_by_ours(options, cell, frames):
         with Router(options, folder, inbound.inbound_configuration(), f"net_pcap0,rx_pcap={capture},infinite_rx=0",
                     f"net_pcap1,tx_pcap={wire}") as router:
             wait_until(lambda: sent(router.counters()) >= len(frames),
-                       lambda: f"ours decrypts {sent(router.counters())} of {len(frames)} packets", 10)
+                       lambda: f"ours decrypts {sent(router.counters())} of {len(frames)} packets", SECONDS_TO_START)
         return [f for f in read_pcap(wire) if f[12:14] == b"\x08\x00"]  # without its own ARP
 
 
