@@ -56,7 +56,7 @@ def encrypted_frames(options, cell):
         return [bytes.fromhex("020000000001020000000099") + f[12:] for f in frames]
 
 
-def run_cell(options, cell, captures):
+def run_cell(options, cell, captures, peers):
     if cell.negotiated:
         with rig_negotiated.Tunnel(options, cell, "net_null0,no-rx=1") as tunnel:
             tunnel.leave_peer()
@@ -75,6 +75,8 @@ def run_cell(options, cell, captures):
             write_pcap(capture, cell.clear_frames())
             text = cell.configuration()
         with Router(options, folder, text, f"net_pcap0,rx_pcap={capture},infinite_rx=1", "net_null0,no-rx=1") as router:
+            if peers.play(cell):
+                return peers.measure(cell, router, read_pcap(capture))
             return measure(router, options.seconds)
 
 
@@ -194,11 +196,10 @@ def main():
     for _ in range(options.rounds):
         for cell in cells:
             try:
-                rate, lost = run_cell(options, cell, captures)
+                rate, lost = run_cell(options, cell, captures, peers)
                 rates[cell.name].append(rate)
                 if lost:
                     drops[cell.name] = lost
-                peers.play(cell, captures)
             except (RuntimeError, OSError) as error:
                 print(f"{cell.name}: {error}", file=sys.stderr)
                 failures += 1
@@ -212,7 +213,7 @@ def main():
         spread = f"{min(values):.1f}–{max(values):.1f}"
         print(f"{cell.name:34} {middle:7.2f} {spread:>13} {cell.best:10.1f} {middle / cell.best:6.2f}{peers.columns(cell, middle)}")
         results["cells"][cell.name] = {"mpps": middle, "rounds": values, "best_peer": cell.best, "drops": drops.get(cell.name, {}),
-                                         "peers_here": peers.medians(cell)}
+                                         "peers": peers.rounds(cell)}
         if cell.name in drops:
             print(f"    refused: drops {drops[cell.name]}")
             failures += 1

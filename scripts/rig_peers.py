@@ -4,9 +4,11 @@ mode that a user could choose is run in every round, on the rig's ports and capt
 Before a mode is measured for the first time, what it makes of each frame is caught and looked at.
 """
 
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -14,9 +16,10 @@ import tempfile
 import time
 
 from rig_cells import CBC_KEY, GCM_KEY, SHA_KEY, Cell, read_pcap, write_pcap
-from rig_router import SECONDS_TO_START, Router, sent, wait_until
+from rig_router import Router, sent, wait_until
 
 NEXT_HOP = "02:00:00:00:00:12"
+SLICE = 0.1  # seconds of a turn
 LOST_AT_MOST = 0.01  # of what came in, within the measured time; what is in flight at its ends is far less
 
 
@@ -117,6 +120,7 @@ class Peer:
         """Asked to end it closes its ports, which writes what they caught."""
         if self.socket:
             self.socket.close()
+        self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -145,22 +149,47 @@ class Peer:
     def sent(self):
         return self.stats(1).get("opackets", 0)
 
+    def counters(self):
+        came, left = self.stats(0), self.stats(1)
+        return {"came": came["ipackets"], "sent": left["opackets"], "errors": left["oerrors"], "at": left["at"]}
 
-def run(options, cell, mode, frames):
-    """Mpps out of the second port."""
-    with tempfile.TemporaryDirectory(prefix="viaduct-rig-") as folder:
-        capture = os.path.join(folder, "in.pcap")
-        write_pcap(capture, frames)
-        with Peer(options, folder, cell, mode, frames, [f"net_pcap0,rx_pcap={capture},infinite_rx=1", "net_null0,no-rx=1"]) as peer:
-            wait_until(lambda: peer.sent() > 10000, lambda: "nothing comes out: " + peer.last_words(), SECONDS_TO_START)
-            time.sleep(0.5)
-            first_in, first = peer.stats(0), peer.stats(1)
-            time.sleep(options.seconds)
-            last_in, last = peer.stats(0), peer.stats(1)
-    came, left = last_in["ipackets"] - first_in["ipackets"], last["opackets"] - first["opackets"]
-    if left < came * (1 - LOST_AT_MOST) or last["oerrors"] > first["oerrors"]:
-        raise RuntimeError(f"loses packets: {came} came in, {left} went out")
-    return left / (last["at"] - first["at"]) / 1e6
+
+class Turn:
+    """A program that takes turns on the worker's core: it stands still between them. `counters` gives what it has counted
+    so far, with the time `at` which."""
+
+    def __init__(self, process, counters):
+        self.process, self.counters, self.ran, self.first, self.last = process, counters, 0.0, None, None
+        self.stop()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def take(self, seconds, is_last):
+        self.go()
+        begin = time.monotonic()
+        if self.first is None:
+            self.first = self.counters()
+            begin = self.first["at"]
+        time.sleep(seconds)
+        if is_last:
+            self.last = self.counters()
+        self.stop()
+        self.ran += (self.last["at"] if is_last else time.monotonic()) - begin
+
+    def grew(self, name):
+        return self.last[name] - self.first[name]
+
+
+def take_turns(turns, seconds):
+    """Each runs for about `seconds`, in slices: what slows the machine for longer than that slows all of them."""
+    count = max(2, round(seconds / SLICE))
+    for i in range(count):
+        for turn in turns:
+            turn.take(seconds / count, i == count - 1)
 
 
 def caught(options, cell, mode, frames):
@@ -169,7 +198,7 @@ def caught(options, cell, mode, frames):
         capture, wire = os.path.join(folder, "in.pcap"), os.path.join(folder, "wire.pcap")
         write_pcap(capture, frames)
         with Peer(options, folder, cell, mode, frames, [f"net_pcap0,rx_pcap={capture}", f"net_pcap1,tx_pcap={wire}"]) as peer:
-            wait_until(lambda: peer.sent() >= len(frames), lambda: f"{peer.sent()} of {len(frames)} packets came out", SECONDS_TO_START)
+            wait_until(lambda: peer.sent() >= len(frames), lambda: f"{peer.sent()} of {len(frames)} packets came out")
         return read_pcap(wire)
 
 
@@ -182,7 +211,7 @@ def decrypted_by_ours(options, cell, frames):
         with Router(options, folder, inbound.inbound_configuration(), f"net_pcap0,rx_pcap={capture},infinite_rx=0",
                     f"net_pcap1,tx_pcap={wire}") as router:
             wait_until(lambda: sent(router.counters()) >= len(frames),
-                       lambda: f"ours decrypts {sent(router.counters())} of {len(frames)} packets", SECONDS_TO_START)
+                       lambda: f"ours decrypts {sent(router.counters())} of {len(frames)} packets")
         return [f for f in read_pcap(wire) if f[12:14] == b"\x08\x00"]  # without its own ARP
 
 
@@ -206,6 +235,11 @@ def check(options, cell, mode, frames):
         raise RuntimeError("what comes out is not what went in")
 
 
+def router_counters(router):
+    values = router.counters()
+    return {"sent": sent(values), "drops": values["drops"], "at": values["at"]}
+
+
 class Peers:
     """The rates of all modes of the cells, over the rounds."""
 
@@ -217,18 +251,40 @@ class Peers:
                 if not os.access(os.path.join(options.peers, program), os.X_OK):
                     raise SystemExit(f"rig.py: no {program} in {options.peers} (scripts/peers {options.peers})")
 
-    def play(self, cell, captures):
-        """A round; `captures` holds the inbound cells' frames, which our router encrypted."""
-        if not self.options.peers:
-            return
-        for mode in modes(cell):
-            frames = captures.get(cell.name) or cell.clear_frames()
-            key = (cell.name, mode.name)
-            try:
-                self.check_once(cell, mode, frames)
-                self.rates.setdefault(key, []).append(run(self.options, cell, mode, frames))
-            except (RuntimeError, OSError) as error:
-                self.errors[key] = str(error)
+    def play(self, cell):
+        return bool(self.options.peers and modes(cell))
+
+    def measure(self, cell, router, frames):
+        """A round: our router, which is running already, and all modes take turns. Ours: Mpps out of the second port; the
+        drops in that time. The modes' rates are kept here."""
+        wait_until(lambda: sent(router.counters()) > 10000, "nothing comes out")
+        ours = Turn(router.process, lambda: router_counters(router))
+        with contextlib.ExitStack() as stack:
+            stack.callback(ours.go)
+            theirs = {}
+            for mode in modes(cell):
+                try:
+                    self.check_once(cell, mode, frames)
+                    theirs[mode.name] = self.start(stack, cell, mode, frames)
+                except (RuntimeError, OSError) as error:
+                    self.errors[cell.name, mode.name] = str(error)
+            take_turns([ours, *theirs.values()], self.options.seconds)
+        for name, turn in theirs.items():
+            if turn.grew("sent") < turn.grew("came") * (1 - LOST_AT_MOST) or turn.grew("errors"):
+                self.errors[cell.name, name] = f"loses packets: {turn.grew('came')} came in, {turn.grew('sent')} went out"
+            else:
+                self.rates.setdefault((cell.name, name), []).append(turn.grew("sent") / turn.ran / 1e6)
+        drops = {k: v - ours.first["drops"][k] for k, v in ours.last["drops"].items() if v > ours.first["drops"][k]}
+        return ours.grew("sent") / ours.ran / 1e6, drops
+
+    def start(self, stack, cell, mode, frames):
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="viaduct-rig-"))
+        capture = os.path.join(folder, "in.pcap")
+        write_pcap(capture, frames)
+        ports = [f"net_pcap0,rx_pcap={capture},infinite_rx=1", "net_null0,no-rx=1"]
+        peer = stack.enter_context(Peer(self.options, folder, cell, mode, frames, ports))
+        wait_until(lambda: peer.sent() > 10000, lambda: "nothing comes out: " + peer.last_words())
+        return Turn(peer.process, peer.counters)
 
     def check_once(self, cell, mode, frames):
         """Once for each program, direction, cipher and number of SAs: a second size shows nothing new."""
@@ -242,23 +298,25 @@ class Peers:
         if self.checked[key]:
             raise RuntimeError(self.checked[key])
 
-    def medians(self, cell):
+    def rounds(self, cell):
         found = {mode.name: self.rates.get((cell.name, mode.name)) for mode in modes(cell)}
-        return {name: statistics.median(values) for name, values in found.items() if values}
+        return {name: values for name, values in found.items() if values}
 
     def heading(self):
-        return f" {'peer here':>9} {'ratio':>6}  its best mode" if self.options.peers else ""
+        return f" {'peer here':>10} {'spread':>13} {'ratio':>6}  its best mode" if self.options.peers else ""
 
     def columns(self, cell, ours):
         """What stands behind our figures."""
         if not self.options.peers:
             return ""
+        nothing = f" {'–':>10} {'–':>13} {'–':>6}  "
         if not modes(cell):
-            return f" {'–':>9} {'–':>6}  no peer here does it"
-        medians = self.medians(cell)
+            return nothing + "no peer here does it"
+        rounds = self.rounds(cell)
         failed = "; ".join(f"{mode.name}: {self.errors[cell.name, mode.name]}" for mode in modes(cell)
                            if (cell.name, mode.name) in self.errors)
-        if not medians:
-            return f" {'–':>9} {'–':>6}  {failed}"
-        best = max(medians, key=medians.get)
-        return f" {medians[best]:9.2f} {ours / medians[best]:6.2f}  {best}" + (f" ({failed})" if failed else "")
+        if not rounds:
+            return nothing + failed
+        best = max(rounds, key=lambda name: statistics.median(rounds[name]))
+        middle, spread = statistics.median(rounds[best]), f"{min(rounds[best]):.1f}–{max(rounds[best]):.1f}"
+        return f" {middle:10.2f} {spread:>13} {ours / middle:6.2f}  {best}" + (f" ({failed})" if failed else "")
