@@ -51,13 +51,9 @@ void read_nat_d_of_third(Engine::State& core,
 
 /// Somebody's map on the interface hands out group policies in the older way.
 bool map_authorizes(const Engine::State& core, const IkeSa& sa) {
-    const auto* interface = core.interface_with(sa.local.address);
-    if (interface == nullptr) {
-        return false;
-    }
-    const auto map = core.crypto().maps.find(interface->crypto_map);
-    return map != core.crypto().maps.end() && (!map->second.authorization_list.empty() ||
-                                               !map->second.client_authentication_list.empty());
+    const auto* map = core.map_at(sa.local.address);
+    return map != nullptr &&
+           (!map->authorization_list.empty() || !map->client_authentication_list.empty());
 }
 
 }  // namespace

@@ -122,6 +122,11 @@ struct Engine::State {
     [[nodiscard]] const config::CryptoConfig& crypto() const { return config->crypto; }
 
     [[nodiscard]] const LocalInterface* interface_with(Ipv4Address address) const;
+    /// Where the SAs of an interface's crypto map end: its own address, or that of the interface which
+    /// `crypto map M local-address` names (as long as that has none, its own).
+    [[nodiscard]] Ipv4Address map_address(const LocalInterface& interface) const;
+    /// The first crypto map whose SAs end at this address; nullptr: none.
+    [[nodiscard]] const config::CryptoMap* map_at(Ipv4Address address) const;
 
     /// The datagram as it is, with the non-ESP marker on the NAT-T port.
     void send_datagram(const Endpoint& local, const Endpoint& remote, BytesView message);

@@ -49,6 +49,28 @@ const LocalInterface* Engine::State::interface_with(Ipv4Address address) const {
     return it == interfaces.end() ? nullptr : &*it;
 }
 
+Ipv4Address Engine::State::map_address(const LocalInterface& interface) const {
+    const auto map = crypto().maps.find(interface.crypto_map);
+    if (map != crypto().maps.end() && map->second.local_address) {
+        for (const auto& other : interfaces) {
+            if (other.name == *map->second.local_address && !other.address.is_unspecified()) {
+                return other.address;
+            }
+        }
+    }
+    return interface.address;
+}
+
+const config::CryptoMap* Engine::State::map_at(Ipv4Address address) const {
+    for (const auto& interface : interfaces) {
+        const auto map = crypto().maps.find(interface.crypto_map);
+        if (map != crypto().maps.end() && map_address(interface) == address) {
+            return &map->second;
+        }
+    }
+    return nullptr;
+}
+
 void Engine::State::send_datagram(const Endpoint& local,
                                   const Endpoint& remote,
                                   BytesView message) {

@@ -21,7 +21,7 @@ std::optional<Disabled> disabled_by(const Engine::State& core,
                                     Ipv4Address remote) {
     for (const auto& interface : core.interfaces) {
         const auto map = core.crypto().maps.find(interface.crypto_map);
-        if (interface.address != local || map == core.crypto().maps.end()) {
+        if (map == core.crypto().maps.end() || core.map_address(interface) != local) {
             continue;
         }
         for (const auto& [sequence, entry] : map->second.entries) {

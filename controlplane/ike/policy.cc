@@ -232,7 +232,7 @@ std::optional<PolicyRef> Policies::select(const IkeSa& sa, const ProxyPair& prox
         return tunnel;
     }
     for (const auto& interface : core_.interfaces) {
-        if (interface.crypto_map.empty() || interface.address != sa.local.address) {
+        if (interface.crypto_map.empty() || core_.map_address(interface) != sa.local.address) {
             continue;
         }
         if (auto ref = select_map(interface, sa, proxies)) {
@@ -266,7 +266,7 @@ bool Policies::still_allows(const PolicyRef& ref,
         return interface->ipsec_profile == ref.ipsec_profile && interface->address == local &&
                (interface->multipoint || interface->tunnel_destination == remote);
     }
-    if (interface->crypto_map != ref.crypto_map || interface->address != local) {
+    if (interface->crypto_map != ref.crypto_map || core_.map_address(*interface) != local) {
         return false;
     }
     const auto* entry = entry_of(ref);

@@ -305,7 +305,7 @@ std::string show_ipsec_sa(const Engine::State& core, TimePoint now, const SaFilt
                 out += fmt::format("\ninterface: {}\n    Crypto map tag: {}, local addr. {}\n",
                                    interface.name.to_string(),
                                    interface.crypto_map,
-                                   interface.address.to_string());
+                                   core.map_address(interface).to_string());
             }
         }
         return out.empty() ? "No SAs found\n" : out;

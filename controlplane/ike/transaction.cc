@@ -51,15 +51,11 @@ Transactions::Settings Transactions::settings_of(const IkeSa& sa) const {
                 profile->authorization_list,
                 profile->client_configuration};
     }
-    const auto* interface = core_.interface_with(sa.local.address);
-    const auto map = interface != nullptr ? core_.crypto().maps.find(interface->crypto_map)
-                                          : core_.crypto().maps.end();
-    if (map == core_.crypto().maps.end()) {
+    const auto* map = core_.map_at(sa.local.address);
+    if (map == nullptr) {
         return {};
     }
-    return {map->second.client_authentication_list,
-            map->second.authorization_list,
-            map->second.client_configuration};
+    return {map->client_authentication_list, map->authorization_list, map->client_configuration};
 }
 
 const config::ClientGroup* Transactions::group_of(const IkeSa& sa) const {

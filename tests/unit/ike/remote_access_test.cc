@@ -349,6 +349,22 @@ TEST_CASE("P6: the older way by the crypto map, and no-xauth for a LAN-to-LAN pe
         CHECK(connected(client, hub));
         CHECK(spoke.current(spoke_acquire(spoke, lan).proxies) != nullptr);
     }
+    SECTION("the map ends at another interface's address") {
+        auto loopback = hub.interfaces[0];
+        loopback.index = IfIndex{2};
+        loopback.name = *config::InterfaceName::parse("Loopback0");
+        hub.interfaces[0].address = Ipv4Address(10, 48, 67, 182);
+        hub.interfaces.push_back(loopback);
+        configure_hub(hub,
+                      older +
+                          "crypto map mymap local-address Loopback0\n"
+                          "crypto isakmp key cisco123 address 10.100.2.102 no-xauth\n");
+        configure_client(client);
+        spoke.acquire(spoke_acquire(spoke, lan));
+        world.run(5s);
+        CHECK(connected(client, hub));
+        CHECK(spoke.current(spoke_acquire(spoke, lan).proxies) != nullptr);
+    }
     SECTION("without it the peer is asked, and cannot answer") {
         configure_hub(hub, older + "crypto isakmp key cisco123 address 10.100.2.102\n");
         spoke.acquire(spoke_acquire(spoke, lan));
