@@ -28,12 +28,17 @@ class Router:
             [self.options.viaduct, "run", "--platform", "platform.yaml", "--config", "startup.cfg"],
             cwd=self.folder, stdout=self.log, stderr=subprocess.STDOUT,
         )
-        deadline = time.monotonic() + SECONDS_TO_START
-        while self.try_console("show clock") is None:
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise RuntimeError("the router does not start: " + open(self.log.name, encoding="utf-8").read()[-2000:])
-            time.sleep(0.1)
+        def story():
+            with open(self.log.name, encoding="utf-8") as log:
+                return "the router does not start: " + log.read()[-2000:]
+
+        try:
+            wait_until(lambda: self.process.poll() is not None or self.try_console("show clock") is not None, story)
+            if self.process.poll() is not None:
+                raise RuntimeError(story())
+        except BaseException:  # also when we are told to end
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -113,7 +113,10 @@ public:
         return MacAddress{Octets{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
     }
 
-    [[nodiscard]] constexpr Octets octets() const { return octets_; }
+    [[nodiscard]] constexpr const Octets& octets() const& { return octets_; }
+
+    /// Of a temporary address: by value, since it is gone at the end of the line.
+    [[nodiscard]] constexpr Octets octets() && { return octets_; }
 
     [[nodiscard]] constexpr bool is_multicast() const { return (octets_[0] & 1U) != 0; }
 

@@ -88,8 +88,9 @@ void drop_frame(Worker& w, rte_mbuf* buffer, std::uint16_t in, Drop reason) {
     w.drop_buffer(buffer, reason);
 }
 
-/// Everything but a plain unicast IPv4 packet for our address on this wire.
-void classify(Worker& w, rte_mbuf* buffer, const InterfaceRecord& in) {
+/// Everything but a plain unicast IPv4 packet for our address on this wire. Stands apart: within the loop over
+/// plain packets it would take their registers.
+[[gnu::noinline]] void classify(Worker& w, rte_mbuf* buffer, const InterfaceRecord& in) {
     const Packet packet{buffer};
     const auto interface = in.index.value();
     if (packet.length() < wire::kEthernetBytes) {
@@ -166,49 +167,60 @@ std::size_t check_frames(Worker& w,
                          const InterfaceRecord& in,
                          std::array<Quick, kVector>& quick) {
     const auto count = frames.size();
+    auto* const* const buffers = frames.data();
+    const auto mac_word = in.mac_word;
+    const auto routes = w.routes;
     std::uint64_t bytes = 0;
-    std::size_t n = 0;
+    auto* q = quick.data();
     for (std::size_t i = 0; i < std::min(count, kPrefetchHeaders); ++i) {
-        prefetch(frames[i]);
+        prefetch(buffers[i]);
     }
     for (std::size_t i = 0; i < std::min(count, kPrefetchData); ++i) {
-        prefetch(Packet{frames[i]}.data());
+        prefetch(Packet{buffers[i]}.data());
     }
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i + kPrefetchHeaders < count) {
-            prefetch(frames[i + kPrefetchHeaders]);
-        }
-        if (i + kPrefetchData < count) {
-            prefetch(Packet{frames[i + kPrefetchData]}.data());
-        }
-        const Packet packet{frames[i]};
+    const auto check = [&](rte_mbuf* buffer) {
+        const Packet packet{buffer};
         auto* data = packet.data();
-        bytes += packet.length();
-        auto& q = quick[n];
-        if (is_plain(data, packet.length(), in.mac_word, q)) [[likely]] {
-            q.buffer = frames[i];
-            q.ip = data + wire::kEthernetBytes;
-            prefetch(w.routes.root_entry(q.destination));
-            ++n;
+        const auto length = packet.length();
+        bytes += length;
+        if (is_plain(data, length, mac_word, *q)) [[likely]] {
+            q->buffer = buffer;
+            q->ip = data + wire::kEthernetBytes;
+            prefetch(routes.root_entry(q->destination));
+            ++q;
         } else {
-            classify(w, frames[i], in);
+            classify(w, buffer, in);
         }
+    };
+    std::size_t i = 0;
+    for (; i + kPrefetchHeaders < count; ++i) {
+        prefetch(buffers[i + kPrefetchHeaders]);
+        prefetch(Packet{buffers[i + kPrefetchData]}.data());
+        check(buffers[i]);
+    }
+    for (; i < count; ++i) {
+        if (i + kPrefetchData < count) {
+            prefetch(Packet{buffers[i + kPrefetchData]}.data());
+        }
+        check(buffers[i]);
     }
     auto& t = w.tally(in.index.value());
     t.in_packets.add(count);
     t.in_bytes.add(bytes);
-    return n;
+    return static_cast<std::size_t>(q - quick.data());
 }
 
 /// Second and third pass: the trie's levels one after another over all packets, so that a vector's
 /// misses overlap.
-void look_up(Worker& w, std::span<Quick> quick) {
+void look_up(const Worker& w, std::span<Quick> quick) {
+    const auto routes = w.routes;
+    const auto next_hops = w.next_hops;
     for (auto& q : quick) {
-        q.entry = w.routes.start(q.destination);
+        q.entry = routes.start(q.destination);
     }
     for (auto& q : quick) {
-        q.next_hop_id = w.routes.finish(q.entry, q.destination);
-        q.next_hop = w.next_hops.at(q.next_hop_id);
+        q.next_hop_id = routes.finish(q.entry, q.destination);
+        q.next_hop = next_hops.at(q.next_hop_id);
         prefetch(q.next_hop);
     }
 }
@@ -248,42 +260,52 @@ void place_by_features(Worker& w, std::span<Quick> quick, const InterfaceRecord&
     }
 }
 
-/// Last pass: rewrites and queues; hands what has one more thing to do to that stage, the rest to routed.
+/// What does not leave whole by an Ethernet port at once: to the stage with the one more thing to do, the rest to routed.
+[[gnu::noinline]] void send_on(
+    Worker& w, const Quick& q, std::uint16_t in, bool inside, bool back) {
+    using Way = NextHopRecord::Way;
+    const auto& hop = *q.next_hop;
+    if (hop.kind == NextHop::Kind::local && !inside) {
+        place_local(w, q, in);
+        return;
+    }
+    if (hop.way == Way::any || q.ip[wire::kIpTtl] <= 1 || back) {
+        place_plain(w, w.frame.routed, q, in).next_hop = q.next_hop_id;
+        return;
+    }
+    wire::decrement_ttl(q.ip);
+    auto& f = w.frame;
+    auto& next = hop.way == Way::port      ? f.adjacency
+                 : hop.way == Way::gre_out ? f.gre_out
+                 : hop.way == Way::nat44   ? f.nat44_out
+                                           : f.crypto_map;
+    auto& p = place_plain(w, next, q, in);
+    p.next_hop = q.next_hop_id;
+    p.out = hop.out;
+    p.gateway = hop.gateway != 0 ? hop.gateway : q.destination;
+}
+
+/// Last pass: rewrites and queues.
 void send_quick(Worker& w, std::span<Quick> quick, std::uint16_t in) {
     using Way = NextHopRecord::Way;
     // An inside host may mean another one behind our address: routed asks for that.
     const bool inside = w.nat.table != nullptr && (w.interface(in).features & kNatInside) != 0;
-    for (auto& q : quick) {
+    for (const auto& q : quick) {
         const auto& hop = *q.next_hop;
         const bool back = hop.out == in && (hop.features & kOutRedirect) != 0;
-        if (hop.kind == NextHop::Kind::local && !inside) [[unlikely]] {
-            place_local(w, q, in);
-            continue;
-        }
-        if (hop.way == Way::any || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
-            place_plain(w, w.frame.routed, q, in).next_hop = q.next_hop_id;
+        const bool whole = hop.way == Way::port && q.length <= hop.mtu;
+        if (!whole || q.ip[wire::kIpTtl] <= 1 || back) [[unlikely]] {
+            send_on(w, q, in, inside, back);
             continue;
         }
         wire::decrement_ttl(q.ip);
-        if (hop.way == Way::port && q.length <= hop.mtu) [[likely]] {
-            auto* frame = q.ip - wire::kEthernetBytes;
-            std::memcpy(frame, hop.l2, wire::kEthernetBytes);
-            const auto length = static_cast<std::uint16_t>(q.length + wire::kEthernetBytes);
-            if (Packet{q.buffer}.length() != length) {
-                Packet{q.buffer}.seal(frame, length);
-            }
-            w.send(hop.port, q.buffer, length);
-            continue;
+        auto* frame = q.ip - wire::kEthernetBytes;
+        std::memcpy(frame, hop.l2, wire::kEthernetBytes);
+        const auto length = static_cast<std::uint16_t>(q.length + wire::kEthernetBytes);
+        if (Packet{q.buffer}.length() != length) {
+            Packet{q.buffer}.seal(frame, length);
         }
-        auto& f = w.frame;
-        auto& next = hop.way == Way::port      ? f.adjacency
-                     : hop.way == Way::gre_out ? f.gre_out
-                     : hop.way == Way::nat44   ? f.nat44_out
-                                               : f.crypto_map;
-        auto& p = place_plain(w, next, q, in);
-        p.next_hop = q.next_hop_id;
-        p.out = hop.out;
-        p.gateway = hop.gateway != 0 ? hop.gateway : q.destination;
+        w.send(hop.port, q.buffer, length);
     }
 }
 
