@@ -188,11 +188,12 @@ def main():
         return 0
     if options.verify:
         return verify(options, [c for c in cells if c.negotiated])
+    peers = rig_peers.Peers(options)
     results = {"cells": {}, "ceiling": {}, "cipher": {}}
     failures = 0
     if not options.no_rig:
         failures += measure_rig(options, results)
-    captures, rates, drops, peers = {}, {c.name: [] for c in cells}, {}, rig_peers.Peers(options)
+    captures, rates, drops = {}, {c.name: [] for c in cells}, {}
     for _ in range(options.rounds):
         for cell in cells:
             try:

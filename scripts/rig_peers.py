@@ -1,6 +1,7 @@
 """Public programs beside ours, on the same machine in the same minute: for scripts/rig.py --peers FOLDER, with what
 scripts/peers has built there. DPDK's l3fwd plays the forwarding cells, its ipsec-secgw those of ESP with manual keys; every
-mode that a user could choose is run in every round, on the rig's ports and captures, and the best mode counts.
+mode that a user could choose is run in every round, on the rig's ports and captures, and the best mode counts. Within a
+round ours and theirs take turns on the worker's core: a machine that slows down for a second slows all of them.
 Before a mode is measured for the first time, what it makes of each frame is caught and looked at.
 """
 
